@@ -1,0 +1,1 @@
+"""Lessons on skip connections, and the checks and grading behind them."""
