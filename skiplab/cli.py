@@ -1,0 +1,108 @@
+"""The `skiplab` command: build the course, grade a lesson, show it all on a sample class."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The command line, without the program's name; `sys.argv`'s by default.
+
+    Returns:
+        The exit status: 0 all well, 1 something could not be done, 2 wrong usage.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    # nbgrader runs `alembic` by name: a virtual environment need not be activated for that.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    try:
+        from skiplab.course.directory import CourseError
+    except ModuleNotFoundError as error:
+        print(
+            f"skiplab: {error.name} is not installed. For building and grading install the extra:"
+            " pip install 'skiplab[grading]'",
+            file=sys.stderr,
+        )
+        return 2
+    try:
+        return options.run(options)
+    except CourseError as error:
+        print(f"skiplab: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        print("\nskiplab: interrupted. Run the same command again to go on.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="skiplab", description=__doc__.split("`: ")[-1])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser(
+        "build", help="build release/ and solutions/ from source/, where out of date"
+    )
+    build.add_argument("lessons", nargs="*", metavar="LESSON", help="default: all")
+    build.add_argument("--to", type=Path, metavar="DIR", help="put them there instead of here")
+    build.add_argument("--force", action="store_true", help="also what is up to date")
+    build.set_defaults(run=_build)
+
+    grade = commands.add_parser(
+        "grade",
+        help="grade the submissions of a lesson",
+        description="Grades submitted/STUDENT/LESSON/; leaves gradebook.db, autograded/, feedback/"
+        " and report/. Exit status: 0 all graded, 1 some could not be (each is named with the"
+        " reason), 2 wrong usage.",
+    )
+    grade.add_argument("lesson", metavar="LESSON")
+    grade.add_argument("--student", nargs="+", default=[], metavar="ID", help="default: all")
+    grade.set_defaults(run=_grade)
+
+    demo = commands.add_parser("demo", help="grade the sample class in examples/, in demo/")
+    demo.set_defaults(run=_demo)
+
+    lab = commands.add_parser("lab", help="open JupyterLab on your own copy of release/, in lab/")
+    lab.set_defaults(run=_lab)
+
+    for command in (build, grade):
+        command.add_argument(
+            "--course",
+            type=Path,
+            default=Path(),
+            metavar="DIR",
+            help="the course directory; default: the current one",
+        )
+    return parser
+
+
+# What a command needs is imported when it runs: `skiplab --help` should not wait for nbgrader.
+
+
+def _build(options: argparse.Namespace) -> int:
+    from skiplab.course.build import build
+    from skiplab.course.directory import open_course
+
+    build(open_course(options.course), options.lessons, options.to, options.force)
+    return 0
+
+
+def _grade(options: argparse.Namespace) -> int:
+    from skiplab.course.directory import open_course
+    from skiplab.grading.grade import grade
+
+    return grade(open_course(options.course), options.lesson, options.student)
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from skiplab.course.sample import demo
+
+    return demo(Path())
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from skiplab.course.sample import lab
+
+    return lab(Path())

@@ -1,0 +1,221 @@
+"""Build `release/` (what students get) and `solutions/` (solved, run, with pictures).
+
+Both are made from `source/` by nbgrader's own converters. A built notebook carries in its metadata
+a hash of what it was made from, so only what is out of date is built again, whatever the time
+stamps of a fresh clone say.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbgrader.converters import GenerateAssignment, GenerateSolution
+from nbgrader.preprocessors import ClearMarkScheme, ClearOutput, IncludeHeaderFooter, LockCells
+from rich.console import Console
+
+import skiplab
+from skiplab.course.directory import (
+    ConversionError,
+    Course,
+    CourseError,
+    convert,
+    list_fonts,
+    one_line,
+    pick_lessons,
+)
+
+CELL_SECONDS = 30
+"""The longest a cell of a solved lesson may take."""
+
+# What a solved notebook depends on besides its source.
+_PACKAGE = Path(skiplab.__file__).parent
+_BEHIND_SOLUTIONS = (_PACKAGE / "lesson", _PACKAGE / "checks")
+
+
+def build(
+    course: Course,
+    lessons: list[str],
+    to: Path | None = None,
+    force: bool = False,
+    console: Console | None = None,
+) -> None:
+    """Build the release and the solution of lessons, where they are out of date.
+
+    A notebook is put in place in one step when it is finished: an interrupted build leaves the
+    old one.
+
+    Args:
+        course: The course.
+        lessons: Which lessons; none means all.
+        to: Where `release/` and `solutions/` go; the course's root by default.
+        force: Build what is up to date, too.
+        console: Where to tell about it; standard output by default.
+
+    Raises:
+        CourseError: A lesson could not be built; the message says which, where and why.
+    """
+    console = console or Console(highlight=False)
+    to = to or course.root
+    for lesson in pick_lessons(course, lessons):
+        release = to / "release" / lesson / f"{lesson}.ipynb"
+        solution = to / "solutions" / lesson / f"{lesson}.ipynb"
+        release_hash = _hash(course.source(lesson).parent)
+        solution_hash = _hash(course.source(lesson).parent, *_BEHIND_SOLUTIONS)
+        stale_release = force or _made_from(release) != release_hash
+        stale_solution = force or _made_from(solution) != solution_hash
+        if not stale_release and not stale_solution:
+            console.print(f"{lesson}: up to date")
+            continue
+        with tempfile.TemporaryDirectory(prefix="skiplab-build-") as folder:
+            made_release, made_solution = _generate(course, lesson, Path(folder))
+            if stale_release:
+                _put(made_release, release, release_hash)
+                console.print(f"{lesson}: release built")
+            if stale_solution:
+                with console.status(f"{lesson}: running the solution") as status:
+                    told = _execute(made_solution, course.source(lesson), status.update)
+                _put(made_solution, solution, solution_hash)
+                console.print(f"{lesson}: solution built, {told}")
+
+
+def _generate(course: Course, lesson: str, folder: Path) -> tuple[Path, Path]:
+    """Have nbgrader make the release and the solution of a lesson, with a throw-away gradebook.
+
+    Returns:
+        The two notebooks.
+    """
+    coursedir = course.nbgrader(
+        lesson,
+        release_directory=str(folder / "release"),
+        solution_directory=str(folder / "solutions"),
+        db_url=f"sqlite:///{folder / 'gradebook.db'}",
+    )
+    config = course.config.copy()
+    # Without Execute, whose settings are meant for grading: the solution is run below.
+    config.GenerateSolution.preprocessors = [
+        IncludeHeaderFooter,
+        LockCells,
+        ClearOutput,
+        ClearMarkScheme,
+    ]
+    try:
+        convert(GenerateAssignment, coursedir, config)
+        convert(GenerateSolution, coursedir, config)
+    except ConversionError as error:
+        raise CourseError(f"{course.source(lesson)}: {error}") from error
+    return tuple(folder / kind / lesson / f"{lesson}.ipynb" for kind in ("release", "solutions"))
+
+
+def _execute(path: Path, source: Path, tell: Callable[[str], None]) -> str:
+    """Run every cell of a notebook, those that only demonstrate too, and keep what they show.
+
+    Args:
+        path: The notebook; replaced by the one with outputs.
+        source: The source notebook: cells run in its folder, as nbgrader has them.
+        tell: Told which cell is running.
+
+    Returns:
+        How long it took, in words.
+
+    Raises:
+        CourseError: A cell failed, took too long, or wrote to stderr (nbgrader would give a
+            graded cell no points for that).
+    """
+    list_fonts()
+    notebook = nbformat.read(path, as_version=4)
+    metadata = notebook.metadata.copy()
+    code_cells = [cell.id for cell in notebook.cells if cell.cell_type == "code"]
+    starts: list[tuple[float, str]] = []
+
+    def on_cell_execute(cell: NotebookNode, cell_index: int) -> None:
+        starts.append((time.monotonic(), cell.id))
+        done = code_cells.index(cell.id)
+        tell(f"{path.stem}: running cell {done + 1} of {len(code_cells)} ({cell.id})")
+
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_SECONDS,
+        iopub_timeout=CELL_SECONDS,
+        startup_timeout=120,
+        shutdown_kernel="immediate",
+        extra_arguments=["--log-level=ERROR"],  # it warns of talking over TCP, on this machine
+        skip_cells_with_tag="",
+        record_timing=False,  # a build must not differ from the next one
+        resources={"metadata": {"path": str(source.parent)}},
+        on_cell_execute=on_cell_execute,
+    )
+    try:
+        client.execute()
+    except CellTimeoutError as error:
+        raise CourseError(
+            f"{source}, cell {starts[-1][1]}: took longer than {CELL_SECONDS} s"
+        ) from error
+    except (CellExecutionError, DeadKernelError) as error:
+        detail = getattr(error, "evalue", "") or one_line(error)
+        raise CourseError(
+            f"{source}, cell {starts[-1][1]}: {getattr(error, 'ename', 'stopped')}: {detail}"
+        ) from error
+    ends = [start for start, _ in starts[1:]] + [time.monotonic()]
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error" or output.get("name") == "stderr":
+                text = output.get("text") or output.get("evalue", "")
+                raise CourseError(f"{source}, cell {cell.id}: wrote to stderr: {text.strip()}")
+    # Running adds the version of this machine's Python; the source's own metadata is enough.
+    notebook.metadata = metadata
+    nbformat.write(notebook, path)
+    slowest, cell_id = max(
+        (end - start, name) for (start, name), end in zip(starts, ends, strict=True)
+    )
+    return f"run in {ends[-1] - starts[0][0]:.0f} s, at most {slowest:.0f} s a cell ({cell_id})"
+
+
+def _put(made: Path, target: Path, made_from: str) -> None:
+    """Put a built notebook, and what lies beside it, in place."""
+    notebook = nbformat.read(made, as_version=4)
+    notebook.metadata["skiplab"] = {"made_from": made_from}
+    nbformat.write(notebook, made)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The notebook comes last: it is what says that the folder is up to date.
+    for path in sorted(_files(made.parent), key=lambda path: path == made):
+        place = target.parent / path.relative_to(made.parent)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_name(f".{place.name}.part")
+        shutil.copyfile(path, part)
+        part.replace(place)
+
+
+def _made_from(path: Path) -> str | None:
+    """The hash of what a built notebook was made from, or None where there is none."""
+    try:
+        return nbformat.read(path, as_version=4).metadata.skiplab.made_from
+    except (OSError, AttributeError, nbformat.reader.NotJSONError):
+        return None
+
+
+def _hash(*folders: Path) -> str:
+    """A hash of the contents of folders."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(_files(folder)):
+            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
+            content = path.read_bytes()
+            digest.update(f"{name} {len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that belong to it: no caches, no checkpoints, no hidden ones."""
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part[0] == "." or part == "__pycache__" for part in parts):
+            yield path
