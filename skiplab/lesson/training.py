@@ -1,0 +1,358 @@
+"""Training one network, and the same experiment over many seeds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from skiplab.lesson import arguments
+from skiplab.lesson.data import make_data
+from skiplab.lesson.diagnostics import dead_outputs, device_of, layer_gradients
+from skiplab.lesson.progress import print_line, show_progress
+
+Network = Callable[..., nn.Module]
+
+
+@dataclass(frozen=True, eq=False)
+class SeedRuns:
+    """What one network did, trained once per seed.
+
+    Attributes:
+        name: The network's name.
+        seeds: The seeds, in the order of every tensor here.
+        losses: The loss of every epoch, before that epoch's step; shape (seeds, epochs).
+        final_loss: The loss of the last epoch, `losses[:, -1]`; shape (seeds,).
+        dead_outputs: Output units that are 0 for every example after training; shape (seeds,).
+        gradients: For each layer, the norm of the gradient of the loss with respect to its weight
+            before the first step; shape (seeds,) each.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    losses: torch.Tensor
+    final_loss: torch.Tensor
+    dead_outputs: torch.Tensor
+    gradients: dict[str, torch.Tensor]
+
+
+def train_model(
+    model: nn.Module,
+    epochs: int,
+    input_data: torch.Tensor,
+    target_data: torch.Tensor,
+    criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    print_every: int | None,
+) -> list[float]:
+    """Trains a network on all the data at once, one step per epoch.
+
+    Args:
+        model: The network; it is changed in place.
+        epochs: How many steps.
+        input_data: Inputs, one row per example; moved to where the network is.
+        target_data: Targets, as many rows.
+        criterion: The loss, such as `nn.MSELoss()`.
+        optimizer: Made with the network's own parameters, such as
+            `torch.optim.SGD(model.parameters(), lr=0.01)`.
+        print_every: Print the loss every so many epochs; 0 or None prints nothing.
+
+    Returns:
+        The loss of every epoch, before that epoch's step.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: A number is out of range, the data do not fit together, the optimizer belongs
+            to another network, or the outputs do not have the shape of the targets (`nn.MSELoss`
+            would only warn, and compare every output with every target).
+    """
+    arguments.network("model", model)
+    arguments.whole_number("epochs", epochs)
+    X, y = arguments.pair(input_data, target_data)
+    if not callable(criterion) or isinstance(criterion, type):
+        got = arguments.describe(criterion)
+        raise TypeError(f"criterion: got {got}, wanted a loss such as nn.MSELoss()")
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            f"optimizer: got {arguments.describe(optimizer)}, "
+            "wanted an optimizer such as torch.optim.SGD(model.parameters(), lr=0.01)"
+        )
+    own = {id(parameter) for parameter in model.parameters()}
+    if not any(id(p) in own for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError(
+            "optimizer: got one made with the parameters of another network, "
+            f"wanted one made with those of this {type(model).__name__} (model.parameters())"
+        )
+    if print_every is not None:
+        arguments.whole_number("print_every", print_every, at_least=0)
+
+    device = device_of(model)
+    X, y = X.to(device), y.to(device)
+    losses = []
+    for epoch in show_progress(range(1, epochs + 1), "training"):
+        loss = _step(model, X, y, criterion, optimizer)
+        losses.append(loss)
+        if print_every and epoch % print_every == 0:
+            print_line(f"epoch {epoch} of {epochs}: loss {loss.item():.4f}")
+    return torch.stack(losses).tolist()
+
+
+def train_over_seeds(
+    network: Network,
+    seeds: int | Iterable[int],
+    epochs: int = 100,
+    samples: int = 2_000,
+    learning_rate: float = 0.01,
+    input_size: int = 512,
+    output_size: int = 32,
+    hidden_size: int = 128,
+    label: str | None = None,
+    device: torch.device | str | None = None,
+) -> SeedRuns:
+    """Runs the original experiment once per seed: its own initial weights and its own noise.
+
+    Each seed is trained as `train_model` does it: full batch, plain SGD, mean squared error. The
+    seeds are trained together where the network allows it (one batched multiplication instead of
+    many small ones) and one after another where it does not, with the same numbers up to rounding.
+    What the network prints is shown for its first call only. Torch's global random state stays as
+    it is.
+
+    Args:
+        network: The network's class, called as `network(input_size, output_size,
+            hidden_size=hidden_size)`.
+        seeds: The seeds, such as `range(10)`; a number n stands for `range(n)`.
+        epochs: Steps per seed.
+        samples: Examples per seed.
+        learning_rate: Step size of SGD.
+        input_size: Numbers per input.
+        output_size: Numbers per target.
+        hidden_size: Width of the hidden layers.
+        label: The name in plots; by default the name of the class.
+        device: Where to train; None is the CPU.
+
+    Returns:
+        Losses, dead outputs and gradients, as tensors on the CPU.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: A number is out of range, or the outputs do not have the shape of the targets.
+        Exception: Whatever the network itself raises.
+    """
+    if isinstance(network, nn.Module):
+        raise TypeError(
+            f"network: got {arguments.describe(network)}, "
+            f"wanted the class itself: {type(network).__name__}, without brackets"
+        )
+    if not callable(network):
+        got = arguments.describe(network)
+        raise TypeError(f"network: got {got}, wanted a class such as NormalNet3")
+    seeds = _seed_tuple(seeds)
+    for name, value in (("epochs", epochs), ("samples", samples), ("input_size", input_size)):
+        arguments.whole_number(name, value)
+    arguments.whole_number("output_size", output_size)
+    arguments.whole_number("hidden_size", hidden_size)
+    arguments.positive_number("learning_rate", learning_rate)
+    if label is None:
+        label = getattr(network, "__name__", "network")
+    elif not isinstance(label, str):
+        raise TypeError(f"label: got {arguments.describe(label)}, wanted a string")
+
+    experiment = _Experiment(
+        network, epochs, samples, learning_rate, input_size, output_size, hidden_size,
+        torch.device("cpu") if device is None else torch.device(device),
+    )  # fmt: skip
+    # Enough rows for one multiplication to be worth its overhead, few enough to fit in memory.
+    rows = 20_000 if experiment.device.type == "cpu" else 1_000_000
+    at_once = max(1, rows // samples)
+    parts = []
+    steps = show_progress(range(len(seeds) * epochs), label)
+    with contextlib.closing(steps):
+        for start in range(0, len(seeds), at_once):
+            parts.append(_train_seeds(experiment, seeds[start : start + at_once], steps, not start))
+    losses = torch.cat([part[0] for part in parts])
+    dead = torch.tensor([count for part in parts for count in part[1]])
+    norms = [norm for part in parts for norm in part[2]]
+    return SeedRuns(
+        name=label,
+        seeds=seeds,
+        losses=losses,
+        final_loss=losses[:, -1],
+        dead_outputs=dead,
+        gradients={layer: torch.tensor([norm[layer] for norm in norms]) for layer in norms[0]},
+    )
+
+
+@dataclass(frozen=True)
+class _Experiment:
+    network: Network
+    epochs: int
+    samples: int
+    learning_rate: float
+    input_size: int
+    output_size: int
+    hidden_size: int
+    device: torch.device
+
+    def data(self, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return make_data(self.samples, self.input_size, self.output_size, seed, self.device)
+
+    def model(self) -> nn.Module:
+        model = self.network(self.input_size, self.output_size, hidden_size=self.hidden_size)
+        return arguments.network("network", model).to(self.device)
+
+
+def _train_seeds(
+    experiment: _Experiment, seeds: tuple[int, ...], steps: Iterator[int], show_prints: bool
+) -> tuple[torch.Tensor, list[int], list[dict[str, float]]]:
+    """Trains a few seeds: their losses (seeds, epochs), dead outputs and gradients."""
+    criterion = nn.MSELoss()
+    models, data, first_losses, gradients = [], [], [], []
+    for seed in seeds:
+        with _seeded(seed, experiment.device), _quiet(unless=show_prints and not models):
+            model = experiment.model()
+            X, y = experiment.data(seed)
+            # An ordinary pass first: a mistake in the network shows as the error the student
+            # knows, not as one of vmap's.
+            with torch.no_grad():
+                output = model(X)
+            _check_shape(output, y)
+        with _seeded(seed, experiment.device), _quiet():
+            gradients.append(layer_gradients(model, X, y, criterion))
+        models.append(model)
+        data.append((X, y))
+        first_losses.append(criterion(output, y))
+    with _quiet():
+        losses = _train_together(experiment, models, data, torch.stack(first_losses), steps)
+        if losses is None:
+            models, losses = _train_in_turn(experiment, seeds, steps)
+        dead = [dead_outputs(model, X) for model, (X, _) in zip(models, data, strict=True)]
+    return losses.cpu(), dead, gradients
+
+
+def _train_together(
+    experiment: _Experiment,
+    models: list[nn.Module],
+    data: list[tuple[torch.Tensor, torch.Tensor]],
+    expected: torch.Tensor,
+    steps: Iterator[int],
+) -> torch.Tensor | None:
+    """Trains all models at once, in place; None where torch.func cannot, or gets it wrong.
+
+    It refuses a forward that looks at values (`if X.min() < 0`, `.item()`, `.numpy()`) or draws
+    random numbers; `expected`, the losses of the ordinary pass, guards against the rest.
+    """
+    X, y = (torch.stack(tensors) for tensors in zip(*data, strict=True))
+    template = models[0]
+    try:
+        weights, buffers = stack_module_state(models)
+        trained = [weight for weight in weights.values() if weight.requires_grad]
+        forward = vmap(
+            lambda weights, buffers, X: functional_call(template, (weights, buffers), (X,))
+        )
+        losses = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # vmap's own, on speed
+            for _ in range(experiment.epochs):
+                loss = (forward(weights, buffers, X) - y).square().mean(dim=(1, 2))
+                if not losses and not torch.allclose(loss.detach(), expected, rtol=1e-4):
+                    return None
+                losses.append(loss.detach())
+                step = torch.autograd.grad(loss.sum(), trained, allow_unused=True)
+                with torch.no_grad():
+                    for weight, gradient in zip(trained, step, strict=True):
+                        if gradient is not None:
+                            weight.sub_(gradient, alpha=experiment.learning_rate)
+                for _ in models:
+                    next(steps, None)
+    # Which exception says "not with vmap" depends on the operation, and the network itself has
+    # just been seen to work.
+    except Exception:
+        return None
+    with torch.no_grad():
+        for number, model in enumerate(models):
+            for name, parameter in model.named_parameters():
+                parameter.copy_(weights[name][number])
+    return torch.stack(losses, dim=1)
+
+
+def _train_in_turn(
+    experiment: _Experiment, seeds: tuple[int, ...], steps: Iterator[int]
+) -> tuple[list[nn.Module], torch.Tensor]:
+    """Trains one seed after another, from fresh networks."""
+    models, losses = [], []
+    for seed in seeds:
+        with _seeded(seed, experiment.device):
+            model = experiment.model()
+            X, y = experiment.data(seed)
+            optimizer = torch.optim.SGD(model.parameters(), lr=experiment.learning_rate)
+            for _ in range(experiment.epochs):
+                losses.append(_step(model, X, y, nn.MSELoss(), optimizer))
+                next(steps, None)
+        models.append(model)
+    return models, torch.stack(losses).reshape(len(seeds), experiment.epochs)
+
+
+def _step(
+    model: nn.Module,
+    X: torch.Tensor,
+    y: torch.Tensor,
+    criterion: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> torch.Tensor:
+    """One full-batch step; the loss before it."""
+    optimizer.zero_grad()
+    output = model(X)
+    if isinstance(criterion, nn.MSELoss):
+        _check_shape(output, y)
+    loss = criterion(output, y)
+    loss.backward()
+    optimizer.step()
+    # Not .item(): it would make an accelerator wait in every epoch.
+    return loss.detach()
+
+
+def _check_shape(output: object, y: torch.Tensor) -> None:
+    if not isinstance(output, torch.Tensor):
+        got = arguments.describe(output)
+        raise TypeError(f"model: forward returned {got}, wanted a tensor of shape {tuple(y.shape)}")
+    if output.shape != y.shape:
+        raise ValueError(
+            f"model: forward returned shape {tuple(output.shape)}, "
+            f"wanted {tuple(y.shape)}, the shape of the targets"
+        )
+
+
+def _seed_tuple(seeds: object) -> tuple[int, ...]:
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        seeds = range(arguments.whole_number("seeds", seeds))
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        raise TypeError(
+            f"seeds: got {arguments.describe(seeds)}, wanted whole numbers such as range(10)"
+        )
+    seeds = tuple(arguments.whole_number("seeds", seed, at_least=0) for seed in seeds)
+    if not seeds:
+        raise ValueError("seeds: got none, wanted at least one, such as range(10)")
+    return seeds
+
+
+def _quiet(unless: bool = False) -> contextlib.AbstractContextManager:
+    """Keeps a network's prints, thousands of times the same, out of the notebook."""
+    return contextlib.nullcontext() if unless else contextlib.redirect_stdout(io.StringIO())
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seeds torch's global generators for a while, and puts them back afterwards."""
+    own = device.type in ("cuda", "xpu")  # the other accelerators have no state per device
+    kind = device.type if own else "cuda"
+    with torch.random.fork_rng(devices=[device] if own else [], device_type=kind):
+        torch.default_generator.manual_seed(seed)
+        if own:
+            torch.get_device_module(device).manual_seed(seed)
+        yield
