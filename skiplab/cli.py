@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
 
     lab = commands.add_parser("lab", help="open JupyterLab on your own copy of release/, in lab/")
+    lab.add_argument("jupyter", nargs="*", metavar="-- OPTION", help="options for JupyterLab")
     lab.set_defaults(run=_lab)
 
     for command in (build, grade):
@@ -105,4 +106,4 @@ def _demo(options: argparse.Namespace) -> int:
 def _lab(options: argparse.Namespace) -> int:
     from skiplab.course.sample import lab
 
-    return lab(Path())
+    return lab(Path(), options.jupyter)

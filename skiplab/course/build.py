@@ -45,6 +45,7 @@ def build(
     to: Path | None = None,
     force: bool = False,
     console: Console | None = None,
+    solutions: bool = True,
 ) -> None:
     """Build the release and the solution of lessons, where they are out of date.
 
@@ -57,6 +58,7 @@ def build(
         to: Where `release/` and `solutions/` go; the course's root by default.
         force: Build what is up to date, too.
         console: Where to tell about it; standard output by default.
+        solutions: Build the solutions, too: that takes a minute or two each.
 
     Raises:
         CourseError: A lesson could not be built; the message says which, where and why.
@@ -69,7 +71,7 @@ def build(
         release_hash = _hash(course.source(lesson).parent)
         solution_hash = _hash(course.source(lesson).parent, *_BEHIND_SOLUTIONS)
         stale_release = force or _made_from(release) != release_hash
-        stale_solution = force or _made_from(solution) != solution_hash
+        stale_solution = solutions and (force or _made_from(solution) != solution_hash)
         if not stale_release and not stale_solution:
             console.print(f"{lesson}: up to date")
             continue

@@ -1,0 +1,138 @@
+"""A sample class to grade, and a folder to work in: what `skiplab demo` and `skiplab lab` make."""
+
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.utils import is_solution
+from rich.console import Console
+
+from skiplab.course.build import build
+from skiplab.course.directory import Course, CourseError, open_course
+from skiplab.grading.grade import grade
+
+
+def demo(root: Path) -> int:
+    """Grade the sample class, all lessons, in `demo/`.
+
+    Args:
+        root: The course directory; it has `examples/`.
+
+    Returns:
+        0: that some of the samples cannot be graded is part of the show.
+
+    Raises:
+        CourseError: There are no samples, or a lesson cannot be built or graded.
+    """
+    started = time.monotonic()
+    console = Console(highlight=False)
+    course = open_course(root)
+    build(course, [], console=console)
+    folder = course.root / "demo"
+    if folder.exists():
+        shutil.rmtree(folder)
+    make_sample_course(course, course.root / "examples", folder)
+    sample = open_course(folder)
+    for lesson in sample.lessons:
+        console.print()
+        grade(sample, lesson, [], console)
+    console.print(f"\nThe sample class is graded: {time.monotonic() - started:.0f} s in all.")
+    return 0
+
+
+def make_sample_course(course: Course, examples: Path, to: Path) -> None:
+    """Make a course directory with the submissions that `examples/` describes.
+
+    Args:
+        course: Where the lessons come from, built.
+        examples: A folder for each student, and in it `ANSWER.py` or `ANSWER.md` for what stands
+            in the answer cell of that id, or `LESSON.ipynb` for a whole submission. Where there is
+            no file, code is the course's own solution and a written answer is not given.
+        to: The new course directory.
+
+    Raises:
+        CourseError: There are no examples, or a file there is for no answer of the course.
+    """
+    students = sorted(path for path in examples.glob("*") if path.is_dir())
+    if not students:
+        raise CourseError(f"There is no sample class in {examples}.")
+    solved = {lesson: _answers(course.source(lesson)) for lesson in course.lessons}
+    known = {name for answers in solved.values() for name in answers} | set(solved)
+    for path in (path for student in students for path in student.iterdir()):
+        if path.stem not in known:
+            raise CourseError(f"{path}: the course has no answer “{path.stem}”.")
+    shutil.copytree(course.root / "source", to / "source")
+    shutil.copy(course.root / "nbgrader_config.py", to)
+    for student in students:
+        for lesson, answers in solved.items():
+            submission = to / "submitted" / student.name / lesson / f"{lesson}.ipynb"
+            submission.parent.mkdir(parents=True)
+            if (student / submission.name).is_file():
+                shutil.copy(student / submission.name, submission)
+                continue
+            given = {
+                path.stem: path.read_text(encoding="utf-8").strip() for path in student.iterdir()
+            }
+            release = course.root / "release" / lesson / submission.name
+            nbformat.write(fill_in(release, answers | given), submission)
+
+
+def fill_in(release: Path, answers: dict[str, str]) -> NotebookNode:
+    """A released notebook with answers written into it.
+
+    Args:
+        release: The notebook.
+        answers: What stands in an answer cell, by its id; other ids are ignored.
+    """
+    notebook = nbformat.read(release, as_version=4)
+    for cell in notebook.cells:
+        if is_solution(cell) and cell.metadata.nbgrader.grade_id in answers:
+            cell.source = answers[cell.metadata.nbgrader.grade_id]
+    return notebook
+
+
+def lab(root: Path, arguments: list[str]) -> int:
+    """Open JupyterLab on a copy of the released lessons, in `lab/`.
+
+    A lesson that is there already stays as it is, with the work in it.
+
+    Args:
+        root: The course directory.
+        arguments: Handed on to JupyterLab.
+
+    Raises:
+        CourseError: A lesson cannot be built.
+    """
+    console = Console(highlight=False)
+    course = open_course(root)
+    build(course, [], console=console, solutions=False)
+    folder = course.root / "lab"
+    for lesson in course.lessons:
+        if (folder / lesson).exists():
+            console.print(
+                f"{lesson}: kept as you left it (to start afresh, move lab/{lesson} away)"
+            )
+        else:
+            shutil.copytree(course.root / "release" / lesson, folder / lesson)
+            console.print(f"{lesson}: copied from release/")
+    console.print(f"Your work is kept in {folder}", soft_wrap=True)
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(folder), *arguments])
+
+
+def _answers(source: Path) -> dict[str, str]:
+    """The course's own answers to the code cells of a lesson, by id; none for written ones."""
+    return {
+        cell.metadata.nbgrader.grade_id: "\n".join(
+            line
+            for line in cell.source.splitlines()
+            if "BEGIN SOLUTION" not in line and "END SOLUTION" not in line
+        )
+        if cell.cell_type == "code"
+        else "YOUR ANSWER HERE"
+        for cell in nbformat.read(source, as_version=4).cells
+        if is_solution(cell)
+    }
