@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
-import warnings
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.func import functional_call, stack_module_state, vmap
 
 from skiplab.lesson import arguments
 from skiplab.lesson.data import make_data
@@ -167,24 +168,26 @@ def train_over_seeds(
         network, epochs, samples, learning_rate, input_size, output_size, hidden_size,
         torch.device("cpu") if device is None else torch.device(device),
     )  # fmt: skip
-    # Enough rows for one multiplication to be worth its overhead, few enough to fit in memory.
-    rows = 20_000 if experiment.device.type == "cpu" else 1_000_000
-    at_once = max(1, rows // samples)
-    parts = []
-    steps = show_progress(range(len(seeds) * epochs), label)
-    with contextlib.closing(steps):
-        for start in range(0, len(seeds), at_once):
-            parts.append(_train_seeds(experiment, seeds[start : start + at_once], steps, not start))
-    losses = torch.cat([part[0] for part in parts])
-    dead = torch.tensor([count for part in parts for count in part[1]])
-    norms = [norm for part in parts for norm in part[2]]
+    draws_numbers = _try_once(experiment, seeds[0])
+    # One thread per seed with one torch thread each wants no agreement between cores after every
+    # operation. An accelerator runs one thing at a time anyway, and a network that draws random
+    # numbers needs torch's generator to itself.
+    together = experiment.device.type == "cpu" and not draws_numbers and len(seeds) > 1
+    progress = show_progress(range(len(seeds) * epochs), label)
+    with contextlib.closing(progress), contextlib.redirect_stdout(io.StringIO()):
+        results = _train_together(experiment, seeds, progress) if together else None
+        if results is None:
+            results = [_train_alone(experiment, seed, progress) for seed in seeds]
+    losses = torch.stack([result[0] for result in results])
     return SeedRuns(
         name=label,
         seeds=seeds,
         losses=losses,
-        final_loss=losses[:, -1],
-        dead_outputs=dead,
-        gradients={layer: torch.tensor([norm[layer] for norm in norms]) for layer in norms[0]},
+        final_loss=losses[:, -1].clone(),
+        dead_outputs=torch.tensor([result[1] for result in results]),
+        gradients={
+            layer: torch.tensor([result[2][layer] for result in results]) for layer in results[0][2]
+        },
     )
 
 
@@ -207,95 +210,91 @@ class _Experiment:
         return arguments.network("network", model).to(self.device)
 
 
-def _train_seeds(
-    experiment: _Experiment, seeds: tuple[int, ...], steps: Iterator[int], show_prints: bool
-) -> tuple[torch.Tensor, list[int], list[dict[str, float]]]:
-    """Trains a few seeds: their losses (seeds, epochs), dead outputs and gradients."""
-    criterion = nn.MSELoss()
-    models, data, first_losses, gradients = [], [], [], []
-    for seed in seeds:
-        with _seeded(seed, experiment.device), _quiet(unless=show_prints and not models):
-            model = experiment.model()
-            X, y = experiment.data(seed)
-            # An ordinary pass first: a mistake in the network shows as the error the student
-            # knows, not as one of vmap's.
-            with torch.no_grad():
-                output = model(X)
-            _check_shape(output, y)
-        with _seeded(seed, experiment.device), _quiet():
-            gradients.append(layer_gradients(model, X, y, criterion))
-        models.append(model)
-        data.append((X, y))
-        first_losses.append(criterion(output, y))
-    with _quiet():
-        losses = _train_together(experiment, models, data, torch.stack(first_losses), steps)
-        if losses is None:
-            models, losses = _train_in_turn(experiment, seeds, steps)
-        dead = [dead_outputs(model, X) for model, (X, _) in zip(models, data, strict=True)]
-    return losses.cpu(), dead, gradients
+Result = tuple[torch.Tensor, int, dict[str, float]]  # losses, dead outputs, gradients
+
+
+def _try_once(experiment: _Experiment, seed: int) -> bool:
+    """Calls the network once, in the open; whether it draws random numbers.
+
+    What it prints is shown, and a mistake in it surfaces here, before any thread starts.
+    """
+    X, y = experiment.data(seed)
+    with _seeded(seed, experiment.device):
+        model = experiment.model()
+        before = torch.get_rng_state()
+        with torch.no_grad():
+            _check_shape(model(X), y)
+        return not torch.equal(before, torch.get_rng_state())
 
 
 def _train_together(
-    experiment: _Experiment,
-    models: list[nn.Module],
-    data: list[tuple[torch.Tensor, torch.Tensor]],
-    expected: torch.Tensor,
-    steps: Iterator[int],
-) -> torch.Tensor | None:
-    """Trains all models at once, in place; None where torch.func cannot, or gets it wrong.
+    experiment: _Experiment, seeds: tuple[int, ...], progress: Iterator[int]
+) -> list[Result] | None:
+    """Trains the seeds side by side, one torch thread each; None where a seed failed.
 
-    It refuses a forward that looks at values (`if X.min() < 0`, `.item()`, `.numpy()`) or draws
-    random numbers; `expected`, the losses of the ordinary pass, guards against the rest.
+    A network may work alone and not beside others, when it keeps tensors in a global variable.
     """
-    X, y = (torch.stack(tensors) for tensors in zip(*data, strict=True))
-    template = models[0]
-    try:
-        weights, buffers = stack_module_state(models)
-        trained = [weight for weight in weights.values() if weight.requires_grad]
-        forward = vmap(
-            lambda weights, buffers, X: functional_call(template, (weights, buffers), (X,))
-        )
-        losses = []
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # vmap's own, on speed
-            for _ in range(experiment.epochs):
-                loss = (forward(weights, buffers, X) - y).square().mean(dim=(1, 2))
-                if not losses and not torch.allclose(loss.detach(), expected, rtol=1e-4):
-                    return None
-                losses.append(loss.detach())
-                step = torch.autograd.grad(loss.sum(), trained, allow_unused=True)
-                with torch.no_grad():
-                    for weight, gradient in zip(trained, step, strict=True):
-                        if gradient is not None:
-                            weight.sub_(gradient, alpha=experiment.learning_rate)
-                for _ in models:
-                    next(steps, None)
-    # Which exception says "not with vmap" depends on the operation, and the network itself has
-    # just been seen to work.
-    except Exception:
-        return None
-    with torch.no_grad():
-        for number, model in enumerate(models):
-            for name, parameter in model.named_parameters():
-                parameter.copy_(weights[name][number])
-    return torch.stack(losses, dim=1)
-
-
-def _train_in_turn(
-    experiment: _Experiment, seeds: tuple[int, ...], steps: Iterator[int]
-) -> tuple[list[nn.Module], torch.Tensor]:
-    """Trains one seed after another, from fresh networks."""
-    models, losses = [], []
+    models = []
     for seed in seeds:
         with _seeded(seed, experiment.device):
-            model = experiment.model()
+            models.append(experiment.model())
+    finished: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def train(model: nn.Module, seed: int) -> Result:
+        torch.set_num_threads(1)  # for this thread, and as the default of threads to come
+
+        def after_step() -> None:
+            finished.put(True)
+            if stop.is_set():  # nobody waits for the result any more
+                raise InterruptedError
+
+        try:
             X, y = experiment.data(seed)
-            optimizer = torch.optim.SGD(model.parameters(), lr=experiment.learning_rate)
-            for _ in range(experiment.epochs):
-                losses.append(_step(model, X, y, nn.MSELoss(), optimizer))
-                next(steps, None)
-        models.append(model)
-    return models, torch.stack(losses).reshape(len(seeds), experiment.epochs)
+            gradients = layer_gradients(model, X, y, nn.MSELoss())
+            return *_train(experiment, model, X, y, after_step), gradients
+        except BaseException:
+            finished.put(False)
+            raise
+
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(min(threads, len(seeds)))
+    try:
+        results = [pool.submit(train, *job) for job in zip(models, seeds, strict=True)]
+        for _ in progress:
+            if not finished.get():
+                return None
+        return [result.result() for result in results]
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)
+
+
+def _train_alone(experiment: _Experiment, seed: int, progress: Iterator[int]) -> Result:
+    """Trains one seed with torch's random state to itself, as `train_model` after `manual_seed`."""
+    X, y = experiment.data(seed)
+    with _seeded(seed, experiment.device):
+        model = experiment.model()
+        with _seeded(seed, experiment.device):
+            gradients = layer_gradients(model, X, y, nn.MSELoss())
+        return *_train(experiment, model, X, y, lambda: next(progress, None)), gradients
+
+
+def _train(
+    experiment: _Experiment,
+    model: nn.Module,
+    X: torch.Tensor,
+    y: torch.Tensor,
+    after_step: Callable[[], object],
+) -> tuple[torch.Tensor, int]:
+    """Trains one network: its losses, and its dead outputs afterwards."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=experiment.learning_rate)
+    losses = []
+    for _ in range(experiment.epochs):
+        losses.append(_step(model, X, y, nn.MSELoss(), optimizer))
+        after_step()
+    return torch.stack(losses).cpu(), dead_outputs(model, X)
 
 
 def _step(
@@ -339,11 +338,6 @@ def _seed_tuple(seeds: object) -> tuple[int, ...]:
     if not seeds:
         raise ValueError("seeds: got none, wanted at least one, such as range(10)")
     return seeds
-
-
-def _quiet(unless: bool = False) -> contextlib.AbstractContextManager:
-    """Keeps a network's prints, thousands of times the same, out of the notebook."""
-    return contextlib.nullcontext() if unless else contextlib.redirect_stdout(io.StringIO())
 
 
 @contextlib.contextmanager
