@@ -182,7 +182,7 @@ def _run(command: "list[str]", what: str) -> None:
         reader.join(0.5)
         seconds = int(time.monotonic() - started)
         steps = [line.strip() for line in lines if re.match(r"\s*(Downl|Install|Collect)", line)]
-        step = re.sub(r"\S+/", "", steps[-1]) if steps else ""
+        step = re.sub(r"\S+/|(?<=collected packages): .*", "", steps[-1]) if steps else ""
         text = f"{what}: {seconds} s. {step}"[:width]
         if is_screen:
             print("\r" + text.ljust(width), end="", flush=True)

@@ -27,7 +27,6 @@ from skiplab.course.directory import (
     CourseError,
     convert,
     list_fonts,
-    one_line,
     pick_lessons,
 )
 
@@ -132,15 +131,6 @@ def _execute(path: Path, source: Path, tell: Callable[[str], None]) -> str:
     """
     list_fonts()
     notebook = nbformat.read(path, as_version=4)
-    metadata = notebook.metadata.copy()
-    code_cells = [cell.id for cell in notebook.cells if cell.cell_type == "code"]
-    starts: list[tuple[float, str]] = []
-
-    def on_cell_execute(cell: NotebookNode, cell_index: int) -> None:
-        starts.append((time.monotonic(), cell.id))
-        done = code_cells.index(cell.id)
-        tell(f"{path.stem}: running cell {done + 1} of {len(code_cells)} ({cell.id})")
-
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -152,32 +142,41 @@ def _execute(path: Path, source: Path, tell: Callable[[str], None]) -> str:
         skip_cells_with_tag="",
         record_timing=False,  # a build must not differ from the next one
         resources={"metadata": {"path": str(source.parent)}},
-        on_cell_execute=on_cell_execute,
     )
-    try:
-        client.execute()
-    except CellTimeoutError as error:
-        raise CourseError(
-            f"{source}, cell {starts[-1][1]}: took longer than {CELL_SECONDS} s"
-        ) from error
-    except (CellExecutionError, DeadKernelError) as error:
-        detail = getattr(error, "evalue", "") or one_line(error)
-        raise CourseError(
-            f"{source}, cell {starts[-1][1]}: {getattr(error, 'ename', 'stopped')}: {detail}"
-        ) from error
-    ends = [start for start, _ in starts[1:]] + [time.monotonic()]
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error" or output.get("name") == "stderr":
-                text = output.get("text") or output.get("evalue", "")
-                raise CourseError(f"{source}, cell {cell.id}: wrote to stderr: {text.strip()}")
-    # Running adds the version of this machine's Python; the source's own metadata is enough.
-    notebook.metadata = metadata
+    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    seconds = {}
+    with client.setup_kernel():
+        for number, index in enumerate(code, 1):
+            cell = notebook.cells[index]
+            tell(f"{path.stem}: running cell {number} of {len(code)} ({cell.id})")
+            started = time.monotonic()
+            problem = _execute_cell(client, cell, index)
+            if problem:
+                raise CourseError(f"{source}, cell {cell.id}: {problem}")
+            seconds[cell.id] = time.monotonic() - started
     nbformat.write(notebook, path)
-    slowest, cell_id = max(
-        (end - start, name) for (start, name), end in zip(starts, ends, strict=True)
+    slowest = max(seconds, key=seconds.get)
+    return (
+        f"run in {sum(seconds.values()):.0f} s, at most {seconds[slowest]:.0f} s a cell ({slowest})"
     )
-    return f"run in {ends[-1] - starts[0][0]:.0f} s, at most {slowest:.0f} s a cell ({cell_id})"
+
+
+def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int) -> str | None:
+    """Run a cell; return what is wrong with how it went, in one line, if anything is."""
+    try:
+        client.execute_cell(cell, index)
+    except CellTimeoutError:
+        return f"took longer than {CELL_SECONDS} s"
+    except CellExecutionError as error:
+        return f"{error.ename}: {(error.evalue.splitlines() or [''])[0]}"
+    except DeadKernelError:
+        return "the kernel died"
+    for output in cell.outputs:
+        if output.output_type == "error":  # where the cell's tags allow it
+            return f"{output.ename}: {output.evalue}"
+        if output.output_type == "stream" and output.name == "stderr":
+            return f"wrote to stderr: {output.text.strip()}"
+    return None
 
 
 def _put(made: Path, target: Path, made_from: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from nbgrader.converters import BaseConverter
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import chdir
+from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 
@@ -127,7 +129,10 @@ def convert(converter: type[BaseConverter], coursedir: CourseDirectory, config: 
     reasons = _Reasons()
     log.addHandler(reasons)
     try:
-        converter(coursedir=coursedir, config=config, log=log, force=True).start()
+        with warnings.catch_warnings():
+            # nbgrader's gradebook trips over SQLAlchemy's advice; nothing is lost.
+            warnings.simplefilter("ignore", SAWarning)
+            converter(coursedir=coursedir, config=config, log=log, force=True).start()
     except NbGraderException as error:
         raise ConversionError(one_line(reasons.first or error)) from error
 

@@ -60,7 +60,7 @@ def make_sample_course(course: Course, examples: Path, to: Path) -> None:
     students = sorted(path for path in examples.glob("*") if path.is_dir())
     if not students:
         raise CourseError(f"There is no sample class in {examples}.")
-    solved = {lesson: _answers(course.source(lesson)) for lesson in course.lessons}
+    solved = {lesson: answers(course.source(lesson)) for lesson in course.lessons}
     known = {name for answers in solved.values() for name in answers} | set(solved)
     for path in (path for student in students for path in student.iterdir()):
         if path.stem not in known:
@@ -123,7 +123,7 @@ def lab(root: Path, arguments: list[str]) -> int:
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(folder), *arguments])
 
 
-def _answers(source: Path) -> dict[str, str]:
+def answers(source: Path) -> dict[str, str]:
     """The course's own answers to the code cells of a lesson, by id; none for written ones."""
     return {
         cell.metadata.nbgrader.grade_id: "\n".join(

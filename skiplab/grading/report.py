@@ -164,18 +164,27 @@ def print_table(lesson: str, rows: list[Row], console: Console) -> None:
         console: Where.
     """
     cells = next((row.scores for row in rows if row.scores), {})
+    is_wide = console.width >= 110  # else what went wrong goes below, where it has room
     table = Table(title=lesson, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     table.add_column("student", no_wrap=True)
     for cell, score in cells.items():
-        table.add_column(Text(f"{cell.replace('-', chr(10))}\nof {score.most:g}"), justify="right")
+        heading = cell.replace("-", "\n")
+        table.add_column(f"{heading}\nof {score.most:g}", justify="right", no_wrap=True)
     table.add_column(f"total\nof {sum(score.most for score in cells.values()):g}", justify="right")
-    table.add_column("diagnosis", ratio=1)
+    if is_wide:
+        table.add_column("diagnosis", ratio=1)
+    below = Table.grid(padding=(0, 2, 0, 0))
     for row in rows:
         scores = [str(row.scores[cell]) if row.scores else "–" for cell in cells]
         total = f"{row.total:g}" if row.scores else "–"
-        said = "\n".join(row.remarks)
-        table.add_row(Text(row.student), *scores, total, Text(said))
+        said = Text("\n".join(row.remarks))
+        table.add_row(Text(row.student), *scores, total, *[said] * is_wide)
+        if said:
+            below.add_row(Text(row.student), said)
     console.print(table)
+    if not is_wide:
+        console.print(below)
+        console.print()
 
 
 def write_page(course: Course, lesson: str, rows: list[Row]) -> Path:

@@ -1,0 +1,106 @@
+"""What several tests share: the course, its commands, and builds that are made once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+LESSONS = sorted(path.parent.name for path in ROOT.glob("source/*/*.ipynb"))
+
+# nbgrader runs `alembic` by name, in the tests' own process too.
+os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+
+
+def run(*command, cwd=ROOT, status=0, **environment):
+    """Run a command as a user does; return what it printed.
+
+    It must end with the exit status `status`; None lets any pass.
+    """
+    done = subprocess.run(
+        [str(BIN / command[0]) if (BIN / command[0]).exists() else command[0], *command[1:]],
+        cwd=cwd,
+        env=os.environ | {key: str(value) for key, value in environment.items()},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert status is None or done.returncode == status, f"{command}\n{done.stdout}"
+    return done.stdout
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def notebook(kind, lesson, root=ROOT):
+    """The notebook of a lesson in `source`, `release` or `solutions`."""
+    return read(root / kind / lesson / f"{lesson}.ipynb")
+
+
+def graded(lesson, cell_type=None):
+    """The points of the graded cells of a lesson, by id, in order."""
+    return {
+        cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader.points
+        for cell in notebook("source", lesson).cells
+        if cell.metadata.get("nbgrader", {}).get("grade") and cell_type in (None, cell.cell_type)
+    }
+
+
+def make_course(folder, *parts):
+    """A course directory: the sources, and what else is asked for (`release`, `examples`, …)."""
+    for part in ("source", *parts):
+        shutil.copytree(ROOT / part, folder / part)
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    return folder
+
+
+def hand_in(course, student, lesson, contents):
+    """Put a notebook, or text that should be one, into a course's `submitted/`."""
+    path = course / "submitted" / student / lesson / f"{lesson}.ipynb"
+    path.parent.mkdir(parents=True)
+    if isinstance(contents, str):
+        path.write_text(contents)
+    else:
+        nbformat.write(contents, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def offline():
+    """Environment variables under which Python reaches nothing beyond this machine."""
+    return {"PYTHONPATH": str(ROOT / "tests" / "offline")}
+
+
+@pytest.fixture(scope="session")
+def rebuilt(tmp_path_factory, offline):
+    """Release and solutions of all lessons, built from the sources just now, without network."""
+    folder = tmp_path_factory.mktemp("rebuilt")
+    run("skiplab", "build", "--force", "--to", str(folder), **offline)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def solved():
+    """The released notebook of a lesson with the course's answers filled in, by lesson.
+
+    Written answers too: a nbgrader that finds one unchanged takes it for no answer.
+    """
+    from skiplab.course.directory import open_course
+    from skiplab.course.sample import answers, fill_in
+
+    course = open_course(ROOT)
+    return {
+        lesson: fill_in(
+            ROOT / "release" / lesson / f"{lesson}.ipynb",
+            answers(course.source(lesson))
+            | {name: "Because I have measured it." for name in graded(lesson, "markdown")},
+        )
+        for lesson in LESSONS
+    }
