@@ -1,0 +1,147 @@
+"""A bad submission is told against its student, in plain words, and all the others are graded."""
+
+import copy
+
+import pytest
+from conftest import LESSONS, graded, hand_in, make_course, run
+from nbgrader.api import Gradebook, MissingEntry
+
+LESSON = LESSONS[0]
+TESTS = graded(LESSON, "code")
+FIRST, *_, LAST = TESTS
+
+# Student: what `skiplab grade` says of the submission. These cannot be graded …
+REFUSED = {
+    "empty": f"{LESSON}.ipynb is empty",
+    "not-json": f"{LESSON}.ipynb is not a notebook: not JSON",
+    "not-text": f"{LESSON}.ipynb is not a notebook: not text",
+    "not-notebook": f"{LESSON}.ipynb is not a notebook",
+    "nothing": f"no notebook: {LESSON}.ipynb is missing",
+    "wrong-name": f"no {LESSON}.ipynb; there is my answers.ipynb",
+    "too-new": "has nbgrader metadata of version 4, and 3 is needed",
+    "too-old": "has nbgrader metadata of version 1, and 3 is needed",
+    "kernel-dies": "DeadKernelError",
+}
+# … and these can.
+ODD = {
+    "missing-test": f"cell {FIRST} is missing",
+    "missing-answer": "is missing",
+    "twice": "is there 2 times: the last counts",
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory, solved):
+    """A course in which every kind of bad submission stands between two good ones."""
+    course = make_course(tmp_path_factory.mktemp("bad") / "course")
+
+    def notebook(change=lambda cells: None):
+        made = copy.deepcopy(solved[LESSON])
+        change(made.cells)
+        return made
+
+    def find(cells, name):
+        return next(
+            index
+            for index, cell in enumerate(cells)
+            if cell.metadata.get("nbgrader", {}).get("grade_id") == name
+        )
+
+    def version(number):
+        def change(cells):
+            cells[find(cells, LAST)].metadata.nbgrader.schema_version = number
+
+        return change
+
+    def drop_answer(cells):
+        del cells[find(cells, LAST) - 1]
+
+    def twice(cells):
+        test = find(cells, FIRST)
+        cells[test + 1 : test + 1] = copy.deepcopy(cells[test - 1 : test + 1])
+        for number, cell in enumerate(cells[test + 1 : test + 3]):
+            cell.id = f"copy-{number}"
+
+    def die(cells):
+        cells[find(cells, FIRST) - 1].source = "import os\nos._exit(1)"
+
+    changes = {
+        "a-good": lambda cells: None,
+        "too-new": version(4),
+        "too-old": version(1),
+        "kernel-dies": die,
+        "missing-test": lambda cells: cells.pop(find(cells, FIRST)),
+        "missing-answer": drop_answer,
+        "twice": twice,
+        "z-good": lambda cells: None,
+    }
+    for student, change in changes.items():
+        hand_in(course, student, LESSON, notebook(change))
+    hand_in(course, "empty", LESSON, "")
+    hand_in(course, "not-json", LESSON, "All four networks work!\n")
+    hand_in(course, "not-text", LESSON, "").write_bytes(b"\x89PNG\r\n\xff\xfe\x00")
+    hand_in(course, "not-notebook", LESSON, '{"name": "Eve"}')
+    hand_in(course, "nothing", LESSON, "").unlink()
+    path = hand_in(course, "wrong-name", LESSON, notebook())
+    path.rename(path.with_name("my answers.ipynb"))
+    return course
+
+
+def scores(course):
+    """The points for the code cells that the gradebook has, by student."""
+    found = {}
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        for student in gradebook.students:
+            try:
+                submission = gradebook.find_submission_notebook(LESSON, LESSON, student.id)
+            except MissingEntry:
+                continue
+            if any(grade.auto_score is not None for grade in submission.grades):
+                found[student.id] = {
+                    grade.name: grade.auto_score or 0.0
+                    for grade in submission.grades
+                    if grade.name in TESTS
+                }
+    return found
+
+
+FULL = {name: float(points) for name, points in TESTS.items()}
+EXPECTED = {
+    "a-good": FULL,
+    "missing-test": FULL | {FIRST: 0.0},
+    "missing-answer": FULL | {LAST: 0.0},
+    "twice": FULL,
+    "z-good": FULL,
+}
+
+
+def test_skiplab_grade_names_each_and_grades_the_others(course):
+    said = run("skiplab", "grade", LESSON, cwd=course, status=1, COLUMNS=250)
+    lines = {line.split()[0]: line for line in said.splitlines() if line.split()}
+    for student, reason in REFUSED.items():
+        assert f"not graded: {reason}" in lines[student] or (
+            "not graded: " in lines[student] and reason in lines[student]
+        )
+    for student, note in ODD.items():
+        assert note in said and "not graded" not in lines[student]
+    assert scores(course) == EXPECTED
+    assert "Traceback" not in said
+    page = (course / "report" / f"{LESSON}.html").read_text()
+    for student in [*REFUSED, *EXPECTED]:
+        assert f">{student}<" in page
+    # Everybody is in the export: who could not be graded, with no points.
+    table = (course / "report" / "grades.csv").read_text()
+    for student in [*REFUSED, *EXPECTED]:
+        assert f",{student}," in table
+    for student in EXPECTED:
+        assert (course / "feedback" / student / LESSON / f"{LESSON}.html").is_file()
+
+
+def test_nbgrader_autograde_goes_on_with_the_others(course):
+    (course / "gradebook.db").unlink(missing_ok=True)
+    run("nbgrader", "generate_assignment", LESSON, cwd=course)
+    said = run("nbgrader", "autograde", LESSON, "--force", cwd=course, status=1)
+    assert scores(course) == EXPECTED
+    for student in set(REFUSED) - {"nothing"}:
+        assert f"for student '{student}'" in said
+    assert "nothing" in said  # "No notebooks were matched by …/submitted/nothing/…"
