@@ -1,0 +1,187 @@
+"""A challenge: the random question that an answer is asked, as plain data.
+
+A challenge is drawn with the help of the reference network, so this module belongs to the
+judge's side. What it draws (`Challenge`) is tensors, numbers and names, and may cross to
+wherever the student's code runs.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+Weights = dict[str, Tensor]
+
+# A unit whose value before a ReLU is this close to zero, measured in units of the typical
+# value, could fire in one correct implementation and not in another that rounds differently.
+# Such an example is not used. Float32 rounding is a hundred times smaller.
+KINK_MARGIN = 2e-4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One input and the gradient that is sent back through the output.
+
+    Attributes:
+        X: inputs, (examples, ...), float32.
+        upstream: d(loss)/d(output), the shape of the right output, float32.
+    """
+
+    X: Tensor
+    upstream: Tensor
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One size of network with weights, and what is fed to it.
+
+    Attributes:
+        arguments: keyword arguments for the student's class.
+        weights: parameter name -> values, for every parameter the network must have.
+        batches: the inputs; the first is the first example of the second, alone.
+        probes: name -> other weights, for finding out *where* a wrong network is wrong.
+    """
+
+    arguments: dict[str, int]
+    weights: Weights
+    batches: tuple[Batch, ...]
+    probes: dict[str, Weights] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """Several trials, drawn from one seed.
+
+    Attributes:
+        seed: the seed they were drawn from; it is all that is needed to draw them again.
+        trials: the trials; the first has all widths equal, so that most wrong wirings run, the
+            last has the lesson's own sizes.
+    """
+
+    seed: int
+    trials: tuple[Trial, ...]
+
+    def small(self) -> Challenge:
+        """Return the question without the lesson's own sizes, which take longest."""
+        return Challenge(self.seed, self.trials[:-1])
+
+
+@dataclass(frozen=True)
+class TrainingChallenge:
+    """A short training: where it starts, on what, for how long.
+
+    Attributes:
+        seed: the seed it was drawn from.
+        arguments: keyword arguments for the student's class.
+        weights: parameter name -> values to start from.
+        data: inputs and targets, (examples, features) each.
+        epochs: number of full-batch steps.
+        learning_rate: of plain gradient descent.
+    """
+
+    seed: int
+    arguments: dict[str, int]
+    weights: Weights
+    data: tuple[Tensor, Tensor]
+    epochs: int = 100
+    learning_rate: float = 0.01
+
+
+def fresh_seed() -> int:
+    """Return a seed from the operating system that nobody can foresee."""
+    return secrets.randbelow(2**31)
+
+
+def draw_weights(network: nn.Module, generator: torch.Generator) -> Weights:
+    """Draw weights *and biases* that keep the network alive under ReLU.
+
+    Args:
+        network: a network; only the names and shapes of its parameters are used.
+        generator: the source of randomness.
+
+    Returns:
+        Parameter name -> values: matrices with variance 2/n_in (He et al. 2015, §2.2), so that
+        neither signal nor gradient fades or explodes with depth; vectors with variance 1/4.
+    """
+    weights = {}
+    for name, parameter in network.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        fan_in = parameter[0].numel() if parameter.dim() > 1 else 8
+        weights[name] = noise * (2 / fan_in) ** 0.5
+    return weights
+
+
+def load_weights(network: nn.Module, weights: Weights) -> None:
+    """Copy weights into the parameters of the same names."""
+    with torch.no_grad():
+        for name, values in weights.items():
+            network.get_parameter(name).copy_(values)
+
+
+def _values_before_relu(network: nn.Module, X: Tensor) -> list[Tensor]:
+    """Run the reference and return what enters each of its ReLUs, in order."""
+    seen: list[Tensor] = []
+    hooks = [
+        module.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].detach()))
+        for module in network.modules()
+        if isinstance(module, nn.ReLU)
+    ]
+    with torch.no_grad():
+        network(X)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def _is_telling(values: list[Tensor]) -> bool:
+    """Whether every ReLU lets some values through and stops others."""
+    fractions = [float((value > 0).float().mean()) for value in values]
+    return all(0.1 <= fraction <= 0.95 for fraction in fractions)
+
+
+def draw_trial(
+    reference: Callable[..., nn.Module],
+    arguments: dict[str, int],
+    input_shape: tuple[int, ...],
+    examples: int,
+    generator: torch.Generator,
+) -> Trial:
+    """Draw weights, inputs and upstream gradients for one size of network.
+
+    Args:
+        reference: the right network's class.
+        arguments: keyword arguments for it.
+        input_shape: shape of one example.
+        examples: how many examples the larger batch holds.
+        generator: the source of randomness.
+
+    Returns:
+        A trial without probes. No ReLU of the reference is at its kink, none is dead, and none
+        lets everything through.
+
+    Raises:
+        RuntimeError: no such trial was found; the reference can then not be tested this way.
+    """
+    network = reference(**arguments)
+    for _ in range(50):
+        weights = draw_weights(network, generator)
+        load_weights(network, weights)
+        # Draw more examples than needed and keep those that are away from every kink.
+        X = torch.randn((8 * examples, *input_shape), generator=generator)
+        values = _values_before_relu(network, X)
+        near = torch.zeros(len(X), dtype=torch.bool)
+        for value in values:
+            near |= (value.abs() < KINK_MARGIN * value.std()).flatten(1).any(dim=1)
+        X = X[~near][:examples]
+        if len(X) < examples or not _is_telling(_values_before_relu(network, X)):
+            continue
+        with torch.no_grad():
+            shape = network(X).shape
+        upstream = torch.randn(shape, generator=generator)
+        batches = (Batch(X[:1], upstream[:1]), Batch(X, upstream))
+        return Trial(arguments, weights, batches)
+    raise RuntimeError(f"no telling weights found for {reference.__name__} with {arguments}")

@@ -1,0 +1,146 @@
+"""What an exercise is: the right network, and the wrong ones that people write."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from textwrap import indent
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skiplab.checks.challenge import Challenge, TrainingChallenge, Trial, Weights, draw_trial
+from skiplab.lesson.data import make_data
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong `forward` that has a name.
+
+    Attributes:
+        name: short and unique within its exercise, as in "no-skip".
+        family: the family of mistakes it belongs to.
+        mistake: what is wrong, in a clause that follows "SkipNet7: ".
+        look: where to look, in a sentence. It does not give the solution.
+        forward: the wrong function, as text.
+        after: code that follows the class, where the mistake needs some.
+        same: other ways to write the same mistake, which behave in the same way.
+        numbers: whether its numbers follow from the challenge alone. They do not where it draws
+            random numbers or uses something from outside; then it is known by its behaviour.
+    """
+
+    name: str
+    family: str
+    mistake: str
+    look: str
+    forward: str
+    after: str = ""
+    same: tuple[str, ...] = ()
+    numbers: bool = True
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A network to be wired.
+
+    Attributes:
+        answer: the `grade_id` of the answer cell, as in "skipnet7".
+        name: the class's name.
+        lesson: the lesson it belongs to.
+        head: the class's text down to the line before `forward`, as the lesson gives it.
+        forward: the right `forward`, as text.
+        misconceptions: wrong ones; of several that match, the first names the mistake.
+        sizes: constructor arguments of each trial; the first has all widths equal.
+        input_shape: shape of one example, from the constructor arguments.
+        examples: how many examples the larger batch of each trial has; equals no width.
+        draw_probes: makes weights for finding out where a wrong network is wrong.
+        locate: says where it is wrong: called with the probes at which it is right and all
+            probes, returns a sentence or "".
+        rival: a network, trained likewise, whose loss the trained network must stay below; None
+            where an exercise asks for no training.
+        loss_bound: what the loss after the short training must stay below.
+    """
+
+    answer: str
+    name: str
+    lesson: str
+    head: str
+    forward: str
+    misconceptions: tuple[Misconception, ...]
+    sizes: tuple[dict[str, int], ...]
+    input_shape: Callable[[dict[str, int]], tuple[int, ...]]
+    examples: tuple[int, ...]
+    draw_probes: Callable[[Trial], dict[str, Weights]] = field(default=lambda _: {})
+    locate: Callable[[set[str], list[str]], str] = field(default=lambda _, __: "")
+    rival: Exercise | None = None
+    loss_bound: float = float("inf")
+
+    def source(self, forward: str | None = None, after: str = "") -> str:
+        """Return the text of the class with the right `forward`, or with another."""
+        body = indent((forward or self.forward).strip("\n"), "    ")
+        return f"{self.head.strip()}\n\n{body}\n\n{after}".rstrip() + "\n"
+
+    def network(self, forward: str | None = None, after: str = "") -> type[nn.Module]:
+        """Return the class with the right `forward`, or with another.
+
+        Only text of the course itself comes here, never a student's.
+        """
+        return _compile(self.source(forward, after), self.name)
+
+    def draw_challenge(self, seed: int) -> Challenge:
+        """Draw a challenge.
+
+        Args:
+            seed: the same seed gives the same challenge.
+
+        Returns:
+            One trial for each of `sizes`, the first with probes.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        reference = self.network()
+        with torch.random.fork_rng(devices=[]):
+            trials = [
+                draw_trial(reference, size, self.input_shape(size), examples, generator)
+                for size, examples in zip(self.sizes, self.examples, strict=True)
+            ]
+        first = trials[0]
+        trials[0] = Trial(first.arguments, first.weights, first.batches, self.draw_probes(first))
+        return Challenge(seed, tuple(trials))
+
+    def draw_training(self, seed: int) -> TrainingChallenge:
+        """Draw a short training: PyTorch's own initial weights, the lesson's data, fewer examples.
+
+        Args:
+            seed: the same seed gives the same challenge.
+        """
+        arguments = self.sizes[-1]
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            model = self.network()(**arguments)
+        weights = {name: values.detach() for name, values in model.named_parameters()}
+        data = make_data(300, arguments["input_size"], arguments["output_size"], seed=seed)
+        return TrainingChallenge(seed, arguments, weights, data)
+
+
+@cache
+def _compile(source: str, name: str) -> type[nn.Module]:
+    namespace: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional, "np": np}
+    exec(compile(source, f"<{name}>", "exec"), namespace)
+    return namespace[name]
+
+
+@cache
+def all_exercises() -> dict[str, Exercise]:
+    """Return every exercise of every lesson, by the `grade_id` of its answer."""
+    package = importlib.import_module("skiplab.checks")
+    exercises = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.startswith("lesson_"):
+            lesson = importlib.import_module(f"skiplab.checks.{module.name}")
+            exercises |= {exercise.answer: exercise for exercise in lesson.EXERCISES}
+    return exercises

@@ -1,0 +1,583 @@
+"""Compare what was seen of a network with what the right one does, and name the mistake.
+
+Judging is pure: challenge and observation in, verdict out. It can run in another process than
+the student's code, and gives the same verdict each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skiplab.checks.challenge import Challenge, TrainingChallenge, load_weights
+from skiplab.checks.exercise import Exercise, Misconception
+from skiplab.checks.observe import (
+    Problem,
+    Run,
+    TrainingObservation,
+    WiringObservation,
+    glance,
+    observe_training,
+    observe_wiring,
+)
+
+# What a wiring is held to, in the order in which it is looked at, each with the line that says so.
+WIRING = {
+    "implemented": "forward is implemented",
+    "builds": "the network can be made in any size, with the layers of the exercise",
+    "runs": "it runs on one example and on several, in train and in eval mode",
+    "returns": "it returns float32 numbers of shape (examples, output_size)",
+    "pure": "it leaves its input and its weights as they are",
+    "repeatable": "the same input gives the same output",
+    "rows": "each example is computed on its own",
+    "values": "the outputs are those of the wiring asked for",
+    "gradients": "every layer and the input get the right gradient",
+}
+
+# What a trained network is held to.
+TRAINING = {
+    "wiring": "it is wired as the exercise asks",
+    "runs": "it trains from start to end",
+    "course": "its loss goes the way of the right network's, epoch by epoch",
+    "weights": "its weights at the end give that loss in a network known to be right",
+    "falls": "its loss ends below {bound}: it has learned to answer about 0.5",
+    "beats": "its loss ends clearly below that of {rival}, trained in the same way",
+}
+# Two correct networks that round differently drift apart a little over a hundred steps.
+TRAINING_TOLERANCE = 0.01
+CLEARLY = 0.75  # "clearly below": at most this part of the rival's loss
+
+RELATIVE_TOLERANCE = 1e-4
+ABSOLUTE_TOLERANCE = 2e-5  # in units of the largest expected number
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a check.
+
+    Attributes:
+        title: what was checked, as in "SkipNet7 wiring".
+        held: property -> True (it holds), False (it does not), None (could not be looked at).
+        lines: property -> the line that describes it.
+        diagnosis: name of the misconception, or of the property that failed; "" if passed.
+        message: for the student, several lines; the first names the mistake; "" if passed.
+    """
+
+    title: str
+    held: dict[str, bool | None]
+    lines: dict[str, str]
+    diagnosis: str = ""
+    message: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every property holds."""
+        return all(self.held.values())
+
+
+def close(seen: Tensor | None, expected: Tensor | None) -> bool:
+    """Whether two tensors hold the same numbers, up to rounding. No gradient counts as zero."""
+    if seen is None and expected is None:
+        return True
+    if seen is None:
+        seen = torch.zeros_like(expected)
+    if expected is None:
+        expected = torch.zeros_like(seen)
+    if seen.shape != expected.shape:
+        return False
+    seen, expected = seen.double(), expected.double()
+    scale = float(expected.abs().max()) if expected.numel() else 0.0
+    return torch.allclose(
+        seen, expected, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * max(scale, 1e-3)
+    )
+
+
+def _same_kind(seen: Run, expected: Run) -> bool:
+    """Whether two calls ended in the same kind of result."""
+    if (seen.problem is None) != (expected.problem is None):
+        return False
+    if seen.problem is not None and expected.problem is not None:
+        return (seen.problem.kind, seen.problem.phase) == (
+            expected.problem.kind,
+            expected.problem.phase,
+        )
+    if seen.returned != expected.returned or (seen.output is None) != (expected.output is None):
+        return False
+    return seen.output is None or (
+        seen.output.dtype == expected.output.dtype and seen.output.shape == expected.output.shape
+    )
+
+
+def _same_run(seen: Run, expected: Run) -> bool:
+    """Whether two calls did the same, numbers and gradients included."""
+    if not _same_kind(seen, expected):
+        return False
+    if seen.input_changed != expected.input_changed:
+        return False
+    if seen.weights_changed != expected.weights_changed or seen.attached != expected.attached:
+        return False
+    if seen.output is not None and not close(seen.output, expected.output):
+        return False
+    if (seen.gradients is None) != (expected.gradients is None):
+        return False
+    return seen.gradients is None or all(
+        close(gradient, expected.gradients[name]) for name, gradient in seen.gradients.items()
+    )
+
+
+def _same_numbers(seen: WiringObservation, expected: WiringObservation) -> bool:
+    """Whether two networks did the same in every call that `expected` has."""
+    runs = {(run.trial, run.call): run for run in seen.runs}
+    keys = [(run.trial, run.call) for run in expected.runs]
+    return all(key in runs for key in keys) and all(
+        _same_run(runs[key], run) for key, run in zip(keys, expected.runs, strict=True)
+    )
+
+
+def _outputs(seen: WiringObservation) -> dict[tuple[int, str], Tensor]:
+    return {(run.trial, run.call): run.output for run in seen.runs if run.output is not None}
+
+
+def _differ(seen: WiringObservation, one: str, other: str) -> bool:
+    """Whether two calls with the same input ever gave different outputs."""
+    outputs = _outputs(seen)
+    pairs = [
+        (outputs[trial, call], outputs.get((trial, f"{call[0]} {other}")))
+        for trial, call in outputs
+        if call[2:] == one
+    ]
+    return any(b is not None and not close(a, b) for a, b in pairs)
+
+
+def _rows_differ(seen: WiringObservation) -> bool:
+    """Whether the first example gave another output alone than among others, in eval mode."""
+    outputs = _outputs(seen)
+    for (trial, call), alone in outputs.items():
+        if call == "0 eval":
+            together = outputs.get((trial, "1 eval"))
+            if together is not None and together.dim() and not close(alone, together[:1]):
+                return True
+    return False
+
+
+def _without_gradient(seen: WiringObservation) -> set[str]:
+    """Names of the parameters, and "X", that never got any gradient in any trial that ran."""
+    received: dict[str, bool] = {}
+    for run in seen.runs:
+        for name, gradient in (run.gradients or {}).items():
+            arrived = gradient is not None and bool(gradient.abs().max() > 0)
+            received[name] = received.get(name, False) or arrived
+    return {name for name, arrived in received.items() if not arrived}
+
+
+def _behaviour(seen: WiringObservation) -> dict[str, Any]:
+    """What can be said of a network without comparing its numbers to another's."""
+    probes = [run.output for run in seen.runs if run.trial == 0 and run.call[0] not in "01"]
+    return {
+        "kinds": [
+            (
+                run.trial,
+                run.call,
+                run.problem and (run.problem.kind, run.problem.phase),
+                run.returned,
+                run.output is not None and (run.output.dtype, run.output.shape),
+            )
+            for run in seen.runs
+        ],
+        "input changed": any(run.input_changed for run in seen.runs),
+        "weights changed": any(run.weights_changed for run in seen.runs),
+        "attached": any(run.attached for run in seen.runs),
+        "train varies": _differ(seen, "train", "train again"),
+        "eval varies": _differ(seen, "eval", "eval again"),
+        "varies under one seed": _differ(seen, "eval again", "no_grad"),
+        "without gradient": _without_gradient(seen),
+        "heeds its weights": any(
+            probe is not None and not close(probe, probes[0]) for probe in probes[1:]
+        ),
+    }
+
+
+def _matching(
+    exercise: Exercise, challenge: Challenge, seen: WiringObservation
+) -> Misconception | None:
+    """Find the first catalogued misconception that does what was seen."""
+    runs = {(run.trial, run.call): run for run in seen.runs}
+    small = challenge.small()
+    seen_small = WiringObservation(runs=[run for run in seen.runs if run.trial < len(small.trials)])
+    for wrong in exercise.misconceptions:
+        network = exercise.network(wrong.forward, wrong.after)
+        first = glance(network, challenge.trials[0])
+        same = _same_run if wrong.numbers else _same_kind
+        if not same(runs[0, first.call], first):
+            continue
+        if wrong.numbers:
+            if _same_numbers(seen, observe_wiring(network, small)):
+                return wrong
+        elif _behaviour(seen_small) == _behaviour(observe_wiring(network, small)) and _behaviour(
+            seen
+        ) == _behaviour(observe_wiring(network, challenge)):
+            return wrong
+    return None
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def _call_in_words(challenge: Challenge, run: Run) -> str:
+    """Say what was fed to the network in a call."""
+    trial = challenge.trials[run.trial]
+    sizes = ", ".join(f"{name}={value}" for name, value in trial.arguments.items())
+    if run.call[0] not in "01":
+        return f"a network with {sizes}"
+    examples = len(trial.batches[int(run.call[0])].X)
+    mode = "eval" if "eval" in run.call or "no_grad" in run.call else "train"
+    return f"a batch of {examples} in {mode} mode, {sizes}"
+
+
+def _problem_in_words(problem: Problem) -> str:
+    where = f" in line {problem.line}: {problem.code}" if problem.code else ""
+    text = problem.message.splitlines()[0] if problem.message else "(no message)"
+    return f"{problem.kind}: {text}{where}"
+
+
+def _first_difference(seen: Tensor, expected: Tensor) -> str:
+    """Show the first row in which two outputs differ, a few numbers of each."""
+    for number, (a, b) in enumerate(zip(seen, expected, strict=True)):
+        if not close(a, b):
+            few = 5
+            rest = " …" if b.numel() > few else ""
+            return (
+                f"  expected  example {number}: {_numbers(b.flatten()[:few].tolist())}{rest}\n"
+                f"  seen      example {number}: {_numbers(a.flatten()[:few].tolist())}{rest}"
+            )
+    return ""
+
+
+class _Look:
+    """Look at the properties of a wiring one after the other, until one fails."""
+
+    def __init__(
+        self,
+        exercise: Exercise,
+        challenge: Challenge,
+        seen: WiringObservation,
+        expected: WiringObservation,
+    ) -> None:
+        self.exercise = exercise
+        self.challenge = challenge
+        self.seen = seen
+        self.expected = {(run.trial, run.call): run for run in expected.runs}
+        self.asked = [run for run in seen.runs if run.call[0] in "01"]
+
+    def implemented(self) -> str:
+        problems = [self.seen.problem, *(run.problem for run in self.seen.runs)]
+        if any(problem and problem.kind == "NotImplementedError" for problem in problems):
+            return (
+                f"{self.exercise.name}.forward is not implemented yet.\n"
+                "  look at   the answer cell: put your code in place of "
+                "`raise NotImplementedError()`, run the cell, then run this one again."
+            )
+        return ""
+
+    def builds(self) -> str:
+        name = self.exercise.name
+        problem = self.seen.problem
+        if problem and problem.kind == "NotAClass":
+            return (
+                f"{name} is {problem.message}, where the class is needed.\n"
+                f"  look at   names that you gave twice: {name} should stay the class itself."
+            )
+        if problem:
+            return (
+                f"{name} cannot be made, or cannot take the exercise's weights.\n"
+                f"  seen      {_problem_in_words(problem)}\n"
+                "  look at   __init__: the exercise needs it as it was given."
+            )
+        if self.seen.missing:
+            return (
+                f"{name} does not have the layers of the exercise.\n"
+                f"  seen      {'; '.join(self.seen.missing[:3])}\n"
+                "  look at   __init__: the exercise needs it as it was given."
+            )
+        return ""
+
+    def runs(self) -> str:
+        broken = [run for run in self.seen.runs if run.problem and run.problem.phase == "forward"]
+        if not broken:
+            return ""
+        run = broken[0]
+        hint = "look at   that line, and at the shapes of what it is given."
+        healthy = {run.trial for run in self.asked} - {run.trial for run in broken}
+        if healthy and all(broken_run.call[0] in "01" for broken_run in broken):
+            sizes = self.challenge.trials[max(healthy)].arguments
+            hint = (
+                f"but       with {', '.join(f'{k}={v}' for k, v in sizes.items())} it runs.\n"
+                "  look at   numbers and names in forward that only fit one size, or a path "
+                "that skips the layer which changes the size."
+            )
+        return (
+            f"{self.exercise.name}.forward stops with {run.problem.kind}.\n"
+            f"  seen      {_problem_in_words(run.problem)}\n"
+            f"  fed       {_call_in_words(self.challenge, run)}\n"
+            f"  {hint}"
+        )
+
+    def returns(self) -> str:
+        for run in self.asked:
+            right = self.expected[run.trial, run.call].output
+            wanted = f"a float32 tensor of shape {tuple(right.shape)}"
+            got = f"{run.returned}"
+            if run.output is not None:
+                kind = str(run.output.dtype).removeprefix("torch.")
+                got = f"a {kind} tensor of shape {tuple(run.output.shape)}"
+                if run.output.dtype == right.dtype and run.output.shape == right.shape:
+                    continue
+            return (
+                f"{self.exercise.name}.forward does not return what it should.\n"
+                f"  seen      {got}\n"
+                f"  expected  {wanted}\n"
+                f"  fed       {_call_in_words(self.challenge, run)}\n"
+                "  look at   the last lines of forward, and at the layer the output comes from."
+            )
+        return ""
+
+    def pure(self) -> str:
+        for run in self.asked:
+            if run.input_changed or run.weights_changed:
+                what = "its input" if run.input_changed else ", ".join(run.weights_changed)
+                return (
+                    f"{self.exercise.name}.forward changes {what}.\n"
+                    f"  fed       {_call_in_words(self.challenge, run)}\n"
+                    "  look at   what is done in place: a name ending in an underscore, "
+                    "+= and the like, .data."
+                )
+        return ""
+
+    def repeatable(self) -> str:
+        outputs = _outputs(self.seen)
+        for trial, call in outputs:
+            if not call.endswith("again"):
+                continue
+            for other in (call.removesuffix(" again"), f"{call[0]} no_grad"):
+                if other.endswith("no_grad") and "eval" not in call:
+                    continue
+                if not close(outputs.get((trial, other)), outputs[trial, call]):
+                    run = next(r for r in self.asked if (r.trial, r.call) == (trial, call))
+                    return (
+                        f"{self.exercise.name} gives two outputs for the same input and weights.\n"
+                        f"  fed       {_call_in_words(self.challenge, run)}, twice\n"
+                        "  look at   anything random in forward, and at attributes of self that "
+                        "forward changes."
+                    )
+        return ""
+
+    def rows(self) -> str:
+        if _rows_differ(self.seen):
+            return (
+                f"{self.exercise.name} lets the examples of a batch change each other's output.\n"
+                "  seen      the first example gives one output alone, another one in a batch\n"
+                "  look at   anything that works over the first dimension: mean, sum, max, an "
+                "index, a reshape."
+            )
+        return ""
+
+    def values(self) -> str:
+        for run in self.asked:
+            right = self.expected[run.trial, run.call].output
+            if not close(run.output, right):
+                return (
+                    f"{self.exercise.name} computes something else than the wiring asked for.\n"
+                    f"  fed       {_call_in_words(self.challenge, run)}\n"
+                    f"{_first_difference(run.output, right)}\n"
+                    f"  look at   {self._where()}"
+                )
+        return ""
+
+    def _where(self) -> str:
+        """Locate a wrong value by the probes."""
+        if self.seen.extra_used:
+            return (
+                "the parameters that the exercise does not have, which your output depends on: "
+                f"{', '.join(self.seen.extra_used)}."
+            )
+        probes = list(self.challenge.trials[0].probes)
+        outputs = _outputs(self.seen)
+        right = {
+            probe
+            for probe in probes
+            if (0, probe) in outputs and close(outputs[0, probe], self.expected[0, probe].output)
+        }
+        if not _behaviour(self.seen)["heeds its weights"]:
+            return "where the numbers come from: the output does not change with self's weights."
+        found = self.exercise.locate(right, probes)
+        return found or "each line of forward, beside the diagram of the wiring."
+
+    def gradients(self) -> str:
+        name = self.exercise.name
+        for run in self.asked:
+            if run.problem:
+                return (
+                    f"{name}: the gradient cannot be computed, {run.problem.kind}.\n"
+                    f"  seen      {_problem_in_words(run.problem)}\n"
+                    "  look at   what is done in place: a tensor that the gradient needs was "
+                    "changed."
+                )
+            right = self.expected[run.trial, run.call].gradients
+            if right is None:
+                continue
+            wrong = [key for key, value in right.items() if not close(run.gradients[key], value)]
+            if wrong:
+                none = [
+                    key
+                    for key in wrong
+                    if run.gradients[key] is None or not run.gradients[key].abs().max() > 0
+                ]
+                seen = (
+                    f"no gradient at {', '.join(none)}" if none else f"wrong at {', '.join(wrong)}"
+                )
+                return (
+                    f"{name} gives the right output, but the wrong gradient.\n"
+                    f"  seen      {seen}\n"
+                    f"  fed       {_call_in_words(self.challenge, run)}\n"
+                    "  look at   anything that leaves the graph: detach, .data, no_grad, .numpy(), "
+                    ".item(), torch.tensor(…)."
+                )
+        return ""
+
+
+def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservation) -> Verdict:
+    """Judge what was seen of a network.
+
+    Args:
+        exercise: what was to be wired.
+        challenge: the question that was asked.
+        seen: the answer, from `observe_wiring`.
+
+    Returns:
+        The verdict. A wrong network that does exactly what a catalogued misconception does gets
+        its name; any other gets the first property that fails, and where.
+    """
+    title = f"{exercise.name} wiring"
+    expected = observe_wiring(exercise.network(), challenge)
+    look = _Look(exercise, challenge, seen, expected)
+    held: dict[str, bool | None] = dict.fromkeys(WIRING)
+    message = diagnosis = ""
+    for name in WIRING:
+        message = getattr(look, name)()
+        held[name] = not message
+        if message:
+            diagnosis = name
+            break
+    if not message:
+        return Verdict(title, held, WIRING)
+    if diagnosis not in ("implemented", "builds"):
+        wrong = _matching(exercise, challenge, seen)
+        if wrong is not None:
+            facts = [
+                line
+                for line in message.splitlines()[1:]
+                if line.startswith(("  seen", "  expected", "  fed"))
+            ]
+            message = "\n".join(
+                [f"{exercise.name}: {wrong.mistake}.", *facts, f"  look at   {wrong.look}"]
+            )
+            diagnosis = wrong.name
+    return Verdict(title, held, WIRING, diagnosis, message)
+
+
+def judge_training(
+    exercise: Exercise,
+    wiring: Verdict,
+    challenge: TrainingChallenge,
+    seen: TrainingObservation | None,
+) -> Verdict:
+    """Judge how a network trained.
+
+    The judge trains the right network and its rival in the same way, and works out the final loss
+    itself, from the weights that it is given.
+
+    Args:
+        exercise: what was to be wired and trained.
+        wiring: the verdict on the same network's wiring.
+        challenge: data, initial weights and settings.
+        seen: what training gave, from `observe_training`; None where the wiring is wrong.
+
+    Returns:
+        The verdict. A network that is wired wrongly does not pass, whatever its loss.
+    """
+    name, rival = exercise.name, exercise.rival
+    lines = {
+        key: line.format(bound=exercise.loss_bound, rival=rival.name)
+        for key, line in TRAINING.items()
+    }
+    held: dict[str, bool | None] = dict.fromkeys(TRAINING)
+
+    def failing(key: str, message: str, diagnosis: str = "") -> Verdict:
+        held[key] = False
+        return Verdict(f"{name} training", held, lines, diagnosis or key, message)
+
+    if not wiring.passed:
+        return failing("wiring", wiring.message, wiring.diagnosis)
+    held["wiring"] = True
+    if seen.problem or len(seen.losses) != challenge.epochs:
+        text = _problem_in_words(seen.problem) if seen.problem else f"{len(seen.losses)} losses"
+        return failing(
+            "runs",
+            f"{name} does not get through its training.\n  seen      {text}\n"
+            "  look at   anything in forward that changes from call to call.",
+        )
+    held["runs"] = True
+    right = observe_training(exercise.network(), challenge)
+    for epoch, (loss, wanted) in enumerate(zip(seen.losses, right.losses, strict=True)):
+        if not abs(loss - wanted) <= TRAINING_TOLERANCE * wanted:
+            return failing(
+                "course",
+                f"{name} does not train as the right network does.\n"
+                f"  seen      loss {loss:.4f} before step {epoch + 1}\n"
+                f"  expected  about {wanted:.4f}\n"
+                "  look at   anything in forward that changes from call to call.",
+            )
+    held["course"] = True
+    final = _loss(exercise, challenge, seen.weights)
+    wanted = _loss(exercise, challenge, right.weights)
+    if not abs(final - wanted) <= TRAINING_TOLERANCE * wanted:
+        return failing(
+            "weights",
+            f"{name}'s weights after training are not those that give its loss.\n"
+            f"  seen      loss {final:.4f} with these weights in the right network\n"
+            f"  expected  about {wanted:.4f}\n"
+            "  look at   anything in forward that replaces or copies layers.",
+        )
+    held["weights"] = True
+    if not final < exercise.loss_bound:
+        return failing(
+            "falls", f"{name} ends with loss {final:.4f}, not below {exercise.loss_bound}."
+        )
+    held["falls"] = True
+    beaten = observe_training(rival.network(), replace(challenge, weights=_shared(challenge)))
+    if not final < CLEARLY * beaten.losses[-1]:
+        return failing(
+            "beats",
+            f"{name} ends with loss {final:.4f}, {rival.name} with {beaten.losses[-1]:.4f}.",
+        )
+    held["beats"] = True
+    return Verdict(f"{name} training", held, lines)
+
+
+def _shared(challenge: TrainingChallenge) -> dict[str, Tensor]:
+    """Return the initial weights that the rival has, too."""
+    return {k: v for k, v in challenge.weights.items() if not k.startswith("skip_layer")}
+
+
+def _loss(exercise: Exercise, challenge: TrainingChallenge, weights: dict[str, Tensor]) -> float:
+    """Work out the loss that weights give in the right network."""
+    model = exercise.network()(**challenge.arguments)
+    load_weights(model, weights)
+    X, y = challenge.data
+    with torch.no_grad():
+        return float(nn.functional.mse_loss(model(X), y))

@@ -1,0 +1,345 @@
+"""Ask a student's network a challenge, and write down what it does.
+
+This is the half of a check that runs where the student's code runs. It knows nothing of the
+right answer; what it returns is plain data, for `judge` to look at wherever that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import linecache
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skiplab.checks.challenge import (
+    Batch,
+    Challenge,
+    TrainingChallenge,
+    Trial,
+    Weights,
+    load_weights,
+)
+from skiplab.lesson.training import train_model
+
+LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+
+
+@dataclass
+class Problem:
+    """An exception in the student's code.
+
+    Attributes:
+        phase: "build", "forward", "backward" or "train".
+        kind: the exception's class name.
+        message: its text, shortened.
+        line: the number of the student's line it came from, 0 if unknown.
+        code: the text of that line.
+    """
+
+    phase: str
+    kind: str
+    message: str
+    line: int = 0
+    code: str = ""
+
+
+@dataclass
+class Run:
+    """What one call of `forward` gave.
+
+    Attributes:
+        trial: index of the trial.
+        call: what was done: a batch's index and a mode ("1 train"), or a probe's name.
+        problem: the exception, if there was one.
+        returned: class name of what was returned, "Tensor" if all is well.
+        output: the tensor returned, if it was one.
+        attached: whether the output carries a graph for gradients.
+        input_changed: whether the call changed its input.
+        weights_changed: the parameters that the call changed.
+        gradients: "X" and parameter name -> gradient, None where none arrived; the dictionary is
+            None where gradients were not asked for or could not be.
+    """
+
+    trial: int
+    call: str
+    problem: Problem | None = None
+    returned: str = ""
+    output: Tensor | None = None
+    attached: bool = False
+    input_changed: bool = False
+    weights_changed: list[str] = field(default_factory=list)
+    gradients: dict[str, Tensor | None] | None = None
+
+
+@dataclass
+class WiringObservation:
+    """All that was seen of a network under a challenge.
+
+    Attributes:
+        problem: what kept the class from being built at all.
+        missing: parameters the network should have and has not, or in another shape, as text.
+        runs: the calls of `forward`.
+        extra_used: parameters that the exercise does not have and the output depends on.
+    """
+
+    problem: Problem | None = None
+    missing: list[str] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    extra_used: list[str] = field(default_factory=list)
+
+
+@dataclass
+class TrainingObservation:
+    """What training gave.
+
+    Attributes:
+        problem: the exception, if there was one.
+        losses: the loss of every epoch.
+        weights: the parameters after training.
+    """
+
+    problem: Problem | None = None
+    losses: list[float] = field(default_factory=list)
+    weights: Weights = field(default_factory=dict)
+
+
+def describe_problem(error: BaseException, phase: str) -> Problem:
+    """Turn an exception into plain data that points at the student's own line."""
+    line, code = 0, ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if not frame.filename.startswith(LIBRARIES):
+            line = frame.lineno or 0
+            code = (frame.line or linecache.getline(frame.filename, line)).strip()
+    return Problem(phase, type(error).__name__, str(error)[:400], line, code[:200])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Run student code with its prints and warnings kept aside and all global state restored.
+
+    A print or a warning is no mistake, but nbgrader takes anything on stderr for a failure.
+    One thread is enough for networks this small, and two of them on a busy machine wait for each
+    other far longer than they compute.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+            torch.random.fork_rng(devices=[]),
+            torch.enable_grad(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _build(network: Callable[..., nn.Module], arguments: dict[str, int]) -> nn.Module:
+    """Build the student's network on the CPU in float32, whatever defaults are set."""
+    model = network(**arguments)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"expected an nn.Module, got {type(model).__name__}")
+    return model.to(device="cpu", dtype=torch.float32)
+
+
+def _missing_parameters(model: nn.Module, weights: Weights) -> list[str]:
+    """List the parameters that are absent or of another shape."""
+    missing = []
+    for name, values in weights.items():
+        try:
+            shape = tuple(model.get_parameter(name).shape)
+        except AttributeError:
+            missing.append(f"{name} is not there")
+            continue
+        if shape != tuple(values.shape):
+            missing.append(f"{name} has shape {shape}, not {tuple(values.shape)}")
+    return missing
+
+
+def _extra_parameters(model: nn.Module, weights: Weights) -> dict[str, nn.Parameter]:
+    """Find parameters beyond those of the exercise. A layer under a second name is not one."""
+    known = {id(model.get_parameter(name)) for name in weights}
+    return {name: p for name, p in model.named_parameters() if id(p) not in known}
+
+
+def _changed_weights(model: nn.Module, weights: Weights) -> list[str]:
+    """List the parameters whose values are not those given."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    return [name for name, values in weights.items() if not torch.equal(parameters[name], values)]
+
+
+def _call(model: nn.Module, run: Run, X: Tensor, weights: Weights) -> Tensor | None:
+    """Call the network once, fill in the run, and return the live output."""
+    before = X.detach().clone()
+    try:
+        # Compared rather than copied: nearly always they are still there from the call before.
+        if _changed_weights(model, weights):
+            load_weights(model, weights)
+        output = model(X)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        run.problem = describe_problem(error, "forward")
+        return None
+    run.returned = "Tensor" if isinstance(output, Tensor) else type(output).__name__
+    run.input_changed = X.shape != before.shape or not torch.equal(X.detach(), before)
+    run.weights_changed = _changed_weights(model, weights)
+    if not isinstance(output, Tensor):
+        return None
+    run.output = output.detach().clone()
+    run.attached = output.requires_grad
+    return output
+
+
+def _pull_back(
+    model: nn.Module, run: Run, output: Tensor, X: Tensor, batch: Batch, weights: Weights
+) -> None:
+    """Send the upstream gradient back and note what arrives where."""
+    names = ["X", *weights, *_extra_parameters(model, weights)]
+    tensors = [X, *(model.get_parameter(name) for name in names[1:])]
+    if not output.requires_grad:
+        run.gradients = dict.fromkeys(names)
+        return
+    if output.shape != batch.upstream.shape or not output.is_floating_point():
+        return
+    wanted = [tensor for tensor in tensors if tensor.requires_grad]
+    try:
+        gradients = iter(
+            torch.autograd.grad(output, wanted, batch.upstream.to(output.dtype), allow_unused=True)
+        )
+    except Exception as error:
+        run.problem = describe_problem(error, "backward")
+        return
+    run.gradients = {
+        name: next(gradients) if tensor.requires_grad else None
+        for name, tensor in zip(names, tensors, strict=True)
+    }
+
+
+def _observe_trial(
+    network: Callable[..., nn.Module], index: int, trial: Trial, seen: WiringObservation
+) -> None:
+    """Run one trial and add what was seen to the observation."""
+    model = _build(network, trial.arguments)
+    seen.missing = _missing_parameters(model, trial.weights)
+    if seen.missing:
+        return
+    extra = _extra_parameters(model, trial.weights)
+    with torch.no_grad():
+        for parameter in extra.values():
+            parameter.uniform_(-1, 1)
+    for number, batch in enumerate(trial.batches):
+        for mode in ("train", "eval"):
+            model.train(mode == "train")
+            # The seeds tell random numbers from memory: the second and the third call share one.
+            torch.default_generator.manual_seed(1)
+            run = Run(index, f"{number} {mode}")
+            _call(model, run, batch.X.clone(), trial.weights)
+            seen.runs.append(run)
+
+            run = Run(index, f"{number} {mode} again")
+            # Not a leaf, so that changing it in place is possible, as it is in the plain call.
+            leaf = batch.X.clone().requires_grad_()
+            torch.default_generator.manual_seed(2)
+            output = _call(model, run, leaf.clone(), trial.weights)
+            if output is not None:
+                _pull_back(model, run, output, leaf, batch, trial.weights)
+            if run.gradients:
+                for name in extra:
+                    gradient = run.gradients.pop(name)
+                    used = gradient is not None and bool(gradient.abs().max() > 0)
+                    if used and name not in seen.extra_used:
+                        seen.extra_used.append(name)
+            seen.runs.append(run)
+        with torch.no_grad():
+            torch.default_generator.manual_seed(2)
+            run = Run(index, f"{number} no_grad")
+            _call(model, run, batch.X.clone(), trial.weights)
+            seen.runs.append(run)
+    for name, weights in trial.probes.items():
+        run = Run(index, name)
+        _call(model, run, trial.batches[-1].X.clone(), weights)
+        seen.runs.append(run)
+
+
+def glance(network: Callable[..., nn.Module], trial: Trial) -> Run:
+    """Call a network of the course once: the cheapest look that tells most of them apart.
+
+    Returns:
+        The same as the run "1 train" of `observe_wiring` for that trial.
+    """
+    run = Run(0, "1 train")
+    with _quiet():
+        torch.default_generator.manual_seed(1)
+        _call(_build(network, trial.arguments), run, trial.batches[1].X.clone(), trial.weights)
+    return run
+
+
+def observe_wiring(network: Any, challenge: Challenge) -> WiringObservation:  # noqa: ANN401
+    """Ask a network class a challenge.
+
+    Each batch of each trial is fed twice in train mode, twice in eval mode and once without
+    gradients; the second time the upstream gradient is sent back.
+
+    Args:
+        network: what the student's name stands for; it should be a class.
+        challenge: the question.
+
+    Returns:
+        What was seen, as plain data. Exceptions of the student's code are part of it.
+    """
+    seen = WiringObservation()
+    if not callable(network) or isinstance(network, nn.Module):
+        seen.problem = Problem("build", "NotAClass", f"a {type(network).__name__} object")
+        return seen
+    with _quiet():
+        for index, trial in enumerate(challenge.trials):
+            try:
+                _observe_trial(network, index, trial, seen)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                seen.problem = describe_problem(error, "build")
+            if seen.problem or seen.missing:
+                break
+    return seen
+
+
+def observe_training(network: Any, challenge: TrainingChallenge) -> TrainingObservation:  # noqa: ANN401
+    """Train a network class from given weights with the course's own `train_model`.
+
+    Args:
+        network: the student's class.
+        challenge: data, initial weights and settings.
+
+    Returns:
+        Losses and final weights, as plain data.
+    """
+    seen = TrainingObservation()
+    with _quiet():
+        try:
+            model = _build(network, challenge.arguments)
+            load_weights(model, challenge.weights)
+            optimizer = torch.optim.SGD(model.parameters(), lr=challenge.learning_rate)
+            seen.losses = train_model(
+                model, challenge.epochs, *challenge.data, nn.MSELoss(), optimizer, 0
+            )
+            seen.weights = {
+                name: model.get_parameter(name).detach().clone() for name in challenge.weights
+            }
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            seen.problem = describe_problem(error, "train")
+    return seen
