@@ -5,15 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch
 
 from skiplab.lesson import arguments
-from skiplab.lesson.figures import GREY, INK, figure, show
+from skiplab.lesson.figures import GREY, INK, WIDTH, figure, show
 
-LAYER, RELU, SKIP = "#d6e6f4", "#fde3c4", "#d9efdc"
+FILLS = {"layer": "#d6e6f4", "relu": "#fde3c4", "skip": "#d9efdc", "norm": "#eadcf2"}
 SKIP_INK = "#00623f"
-ROW = 1.5  # inches from one row of boxes to the next
-STEP = 0.68  # inches from the middle of one box to the next
+# Inches. Half the width of each kind of box, from the middle to where an arrow begins or ends.
+HALF = {"input": 0.13, "layer": 0.27, "relu": 0.2, "add": 0.14, "skip": 0.42, "output": 0.28}
+STEP, ROW, LEFT = 0.73, 0.95, 0.35
+DEEPEST, LONGEST_ROW = 7, 10
 
 
 def draw_network(
@@ -25,7 +28,7 @@ def draw_network(
     """Draws a plain chain, or the same chain with one long projection shortcut around it.
 
     Args:
-        depth: Number of layers, 1 to 8.
+        depth: Number of layers, 1 to 7.
         skip: None for the plain chain; "long" for `relu(deep(X) + skip_layer(X))`, where `deep` is
             every layer followed by ReLU.
         sizes: Numbers per input, per hidden layer and per output, written on the arrows.
@@ -36,8 +39,8 @@ def draw_network(
         ValueError: `depth` is out of range, or `skip` or `sizes` is not one of the above.
     """
     arguments.whole_number("depth", depth)
-    if depth > 8:
-        raise ValueError(f"depth: got {depth}, wanted at most 8 layers, to fit on the page")
+    if depth > DEEPEST:
+        raise ValueError(f"depth: got {depth}, wanted at most {DEEPEST} layers, to fit the page")
     arguments.one_of("skip", skip, (None, "long"))
     if not isinstance(sizes, tuple | list) or len(sizes) != 3:
         got = arguments.describe(sizes)
@@ -47,63 +50,64 @@ def draw_network(
     size_in, size_hidden, size_out = sizes
 
     # What the signal passes, in order: (kind, text, size of what comes out).
-    chain = [("data", "X", size_in)]
+    chain = [("input", "X", size_in)]
     for number in range(1, depth + 1):
         size = size_out if number == depth else size_hidden
         chain += [("layer", f"layer_{number}", size), ("relu", "ReLU", size)]
     if skip:
         chain += [("add", "+", size_out), ("relu", "ReLU", size_out)]
-    chain.append(("data", "output", size_out))
-    # More than eleven boxes do not fit side by side: the second half goes below.
-    first_row = len(chain) if len(chain) <= 11 else 1 + 2 * ((depth + 1) // 2)
-    rows = [chain[:first_row], chain[first_row:]] if first_row < len(chain) else [chain]
+    chain.append(("output", "output", size_out))
+    first_row = len(chain) if len(chain) <= LONGEST_ROW else 1 + 2 * ((depth + 1) // 2)
+    two_rows = first_row < len(chain)
 
-    deep = "the layers, each followed by ReLU"
-    title = f"output = relu(deep(X) + skip_layer(X)), deep: {deep}" if skip else f"output: {deep}"
-    height = 0.75 + ROW * 0.8 * len(rows) + (0.75 if skip else 0)
+    if skip:
+        title = "relu(deep(X) + skip_layer(X)), where deep(X) is X through each layer and its ReLU"
+    else:
+        title = "A plain chain: X through each layer and its ReLU"
+    height = 1.15 + ROW * two_rows + 0.7 * bool(skip)
     with figure(height) as fig:
-        axes = fig.add_subplot()
-        _page(axes, fig.get_figwidth(), height)
-        top = height - 0.85
-        places: list[tuple[str, float, float]] = []
-        for row_number, row in enumerate(rows):
-            y = top - row_number * ROW * 0.8
-            # The second row starts one step to the right, so that the skip can pass it.
-            x0 = 0.35 if row_number == 0 else 0.35 + STEP
-            places += [(kind, x0 + STEP * i, y) for i, (kind, _, _) in enumerate(row)]
-        for (kind, x, y), (_, text, _) in zip(places, chain, strict=True):
-            _box(axes, kind, text, x, y)
-        for i in range(1, len(chain)):
-            (kind_a, xa, ya), (kind_b, xb, yb) = places[i - 1], places[i]
-            label = str(chain[i - 1][2])
-            start, end = (xa + _half(kind_a), ya), (xb - _half(kind_b), yb)
+        axes = _page(fig)
+        axes.text(0.1, height - 0.08, title, va="top", fontsize=10.5, fontweight="bold")
+        top = height - 0.75
+        # The second row starts one step to the right, so that the skip can pass it.
+        places = [
+            (LEFT + STEP * i, top)
+            if i < first_row
+            else (LEFT + STEP * (i - first_row + 1), top - ROW)
+            for i in range(len(chain))
+        ]
+        for (kind, text, _), (x, y) in zip(chain, places, strict=True):
+            _box(axes, kind, text, x, y, HALF.get(kind, 0))
+        for i in range(len(chain) - 1):
+            (kind_a, _, size), (xa, ya) = chain[i], places[i]
+            kind_b, (xb, yb) = chain[i + 1][0], places[i + 1]
+            start, end = (xa + HALF[kind_a], ya), (xb - HALF[kind_b], yb)
             if ya == yb:
                 _arrow(axes, [start, end])
-                _size(axes, label, (start[0] + end[0]) / 2, ya)
+                _size(axes, size, (start[0] + end[0]) / 2, ya)
             else:
-                middle = (ya + yb) / 2
-                out, into = xa + _half(kind_a) + 0.16, xb - _half(kind_b) - 0.16
-                _arrow(axes, [start, (out, ya), (out, middle), (into, middle), (into, yb), end])
-                _size(axes, label, (out + into) / 2, middle)
+                turn, into, middle = start[0] + 0.2, end[0] - 0.2, (ya + yb) / 2
+                corners = [(turn, ya), (turn, middle), (into, middle), (into, yb)]
+                _arrow(axes, [start, *corners, end])
+                _size(axes, size, (turn + into) / 2, middle)
         if skip:
-            _, x_in, y_in = places[0]
-            add = next(i for i, (kind, _, _) in enumerate(chain) if kind == "add")
-            _, x_add, y_add = places[add]
-            bottom = places[-1][2] - 0.75
-            x_skip = (x_in + x_add) / 2
-            _arrow(axes, [(x_in, y_in - 0.2), (x_in, bottom), (x_skip - 0.45, bottom)], SKIP_INK)
-            _arrow(
-                axes, [(x_skip + 0.45, bottom), (x_add, bottom), (x_add, y_add - 0.15)], SKIP_INK
-            )
-            _box(axes, "skip", "skip_layer", x_skip, bottom)
-            _size(axes, str(size_in), (x_in + x_skip - 0.45) / 2, bottom)
-            _size(axes, str(size_out), (x_skip + 0.45 + x_add) / 2, bottom)
-        axes.set_title(title, fontsize=10.5)
-        alt = f"Diagram: {', '.join(text for _, text, _ in chain)}, joined by arrows from left to "
-        alt += f"right; sizes {size_in} in, {size_hidden} hidden, {size_out} out."
+            x_in, y_in = places[0]
+            x_add, y_add = places[[kind for kind, _, _ in chain].index("add")]
+            bottom, middle = places[-1][1] - 0.7, (x_in + x_add) / 2
+            near, far = middle - HALF["skip"], middle + HALF["skip"]
+            _arrow(axes, [(x_in, y_in - 0.13), (x_in, bottom), (near, bottom)], SKIP_INK)
+            _arrow(axes, [(far, bottom), (x_add, bottom), (x_add, y_add - 0.14)], SKIP_INK)
+            _box(axes, "skip", "skip_layer", middle, bottom, HALF["skip"])
+            _size(axes, size_in, (x_in + near) / 2, bottom)
+            _size(axes, size_out, (far + x_add) / 2, bottom)
+        alt = (
+            f"Diagram of a network. {title}. From left to right, joined by arrows: "
+            f"{', '.join(text for _, text, _ in chain)}. "
+            f"Sizes: {size_in} in, {size_hidden} between the layers, {size_out} out."
+        )
         if skip:
             alt += " A second path leads from X through skip_layer to the +."
-        show(fig, f"{alt} {title}.", path)
+        show(fig, alt, path)
     print(title)
 
 
@@ -121,94 +125,87 @@ def draw_blocks(path: str | Path | None = None) -> None:
         ("Activation(Layer(x)) + x", "activation, then sum",
          [("layer", "Layer"), ("relu", "Activation")], []),
         ("Activation(F(x) + x)", "residual block, He et al. 2015",
-         [("layer", "F: two layers,\nReLU between")], [("relu", "Activation")]),
+         [("layer", "F")], [("relu", "Activation")]),
         ("x + F(act(norm(x)))", "pre-activation, He et al. 2016",
          [("norm", "norm"), ("relu", "act"), ("layer", "F")], []),
     ]  # fmt: skip
-    height = 4.3
+    height, half, tall = 4.0, 0.55, 0.34
+    entry, branch, add, exit_ = 3.1, 2.9, 1.0, 0.12
     with figure(height) as fig:
-        panels = fig.subplots(1, 3)
-        for axes, (formula, caption, inside, after) in zip(panels, blocks, strict=True):
-            width = fig.get_figwidth() / 3
-            _page(axes, width, height)
-            x, y, half = 1.0, height - 1.0, 0.55
-            axes.text(x, y + 0.08, "x", ha="center", va="bottom", fontsize=11, style="italic")
-            branch = y - 0.22
-            add = y - 0.2 - 0.68 * 3 - 0.3
-            heights = [branch - 0.22 - (branch - 0.22 - add - 0.22) * (i + 0.5) / len(inside)
-                       for i in range(len(inside))]  # fmt: skip
-            above = y + 0.02
-            for (kind, text), middle in zip(inside, heights, strict=True):
-                tall = 0.5 if "\n" in text else 0.34
-                _arrow(axes, [(x, above), (x, middle + tall / 2)])
-                _box(axes, kind, text, x, middle, half, tall)
-                above = middle - tall / 2
-            _arrow(axes, [(x, above), (x, add + 0.15)])
-            side = x + half + 0.35
-            _arrow(axes, [(x, branch), (side, branch), (side, add), (x + 0.15, add)], SKIP_INK)
+        axes = _page(fig)
+        for number, (formula, caption, inside, after) in enumerate(blocks):
+            middle = WIDTH / 3 * (number + 0.5)
+            x = middle - 0.15
+            axes.text(middle, 3.85, formula, ha="center", va="top", fontsize=10.5,
+                      fontweight="bold")  # fmt: skip
+            axes.text(middle, 3.6, caption, ha="center", va="top", fontsize=9, color=GREY)
+            axes.text(x, entry + 0.04, "x", ha="center", va="bottom", fontsize=11, style="italic")
+            space = (branch - add - 0.14 - len(inside) * tall) / (len(inside) + 1)
+            above = entry
+            for index, (kind, text) in enumerate(inside):
+                y = branch - (index + 1) * space - (index + 0.5) * tall
+                _arrow(axes, [(x, above), (x, y + tall / 2)])
+                _box(axes, kind, text, x, y, half)
+                above = y - tall / 2
+            _arrow(axes, [(x, above), (x, add + 0.14)])
+            side = x + half + 0.3
+            _arrow(axes, [(x, branch), (side, branch), (side, add), (x + 0.14, add)], SKIP_INK)
             axes.text(side + 0.08, (branch + add) / 2, "x", color=SKIP_INK, va="center",
                       fontsize=11, style="italic")  # fmt: skip
-            _box(axes, "add", "+", x, add)
-            above = add - 0.15
+            _box(axes, "add", "+", x, add, 0.14)
+            above = add - 0.14
             for kind, text in after:
-                _arrow(axes, [(x, above), (x, add - 0.4)])
-                _box(axes, kind, text, x, add - 0.57, half, 0.34)
-                above = add - 0.74
-            _arrow(axes, [(x, above), (x, 0.05)])
-            axes.set_title(f"{formula}\n", fontsize=10.5, loc="center")
-            axes.text(width / 2, height - 0.55, caption, ha="center", va="bottom", fontsize=9,
-                      color=GREY)  # fmt: skip
-        alt = "Three diagrams. " + " ".join(
-            f"{formula} ({caption}): x passes {', '.join(t for _, t in inside)}, then + with x"
-            + "".join(f", then {t}" for _, t in after) + "."
+                y = (add + exit_) / 2 - 0.02
+                _arrow(axes, [(x, above), (x, y + tall / 2)])
+                _box(axes, kind, text, x, y, half)
+                above = y - tall / 2
+            _arrow(axes, [(x, above), (x, exit_)])
+        alt = "Diagrams of three kinds of skip. " + " ".join(
+            f"{formula} ({caption}): x passes {', '.join(text for _, text in inside)}, then x is "
+            f"added{''.join(f', then {text}' for _, text in after)}."
             for formula, caption, inside, after in blocks
-        )  # fmt: skip
-        show(fig, alt.replace("\n", " "), path)
+        )
+        show(fig, alt, path)
     for formula, caption, _, _ in blocks:
         print(f"{formula}: {caption}")
 
 
-def _page(axes: Axes, width: float, height: float) -> None:
-    """Makes one unit of the axes about one inch, without ticks or frame."""
-    axes.set(xlim=(0, width), ylim=(0, height - 0.35))
-    axes.set_aspect("equal")
+def _page(fig: Figure) -> Axes:
+    """Axes that fill the figure, without ticks or frame; one unit is one inch."""
+    fig.set_layout_engine("none")  # everything here has its place
+    axes = fig.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, fig.get_figwidth()), ylim=(0, fig.get_figheight()))
     axes.axis("off")
+    return axes
 
 
-def _half(kind: str) -> float:
-    return {"data": 0.16, "layer": 0.26, "relu": 0.2, "add": 0.14, "skip": 0.45}[kind]
-
-
-def _box(
-    axes: Axes, kind: str, text: str, x: float, y: float,
-    half: float | None = None, tall: float = 0.36,
-) -> None:  # fmt: skip
-    half = half or _half(kind)
-    if kind == "data":
-        axes.text(x, y, text, ha="center", va="center", fontsize=9.5, fontweight="bold")
+def _box(axes: Axes, kind: str, text: str, x: float, y: float, half: float) -> None:
+    centre = {"ha": "center", "va": "center"}
+    if kind in ("input", "output"):
+        axes.text(x, y, text, fontsize=9.5, fontweight="bold", **centre)
         return
-    fill = {"layer": LAYER, "relu": RELU, "skip": SKIP, "add": "white", "norm": "#eadcf2"}[kind]
-    tall = 2 * half if kind == "add" else tall
-    rounding = half if kind == "add" else 0.05
+    if kind == "add":
+        axes.add_patch(Circle((x, y), half, facecolor="white", edgecolor=SKIP_INK, lw=1.2))
+        axes.text(x, y - 0.01, text, fontsize=12, **centre)
+        return
+    corner, tall = 0.05, 0.34
+    edge = SKIP_INK if kind == "skip" else INK
     axes.add_patch(
         FancyBboxPatch(
-            (x - half + rounding, y - tall / 2 + rounding), 2 * (half - rounding),
-            tall - 2 * rounding, boxstyle=f"round,pad={rounding}",
-            facecolor=fill, edgecolor=SKIP_INK if kind in ("skip", "add") else INK, lw=1,
+            (x - half + corner, y - tall / 2 + corner), 2 * (half - corner), tall - 2 * corner,
+            boxstyle=f"round,pad={corner}", facecolor=FILLS[kind], edgecolor=edge, lw=1,
         )
     )  # fmt: skip
-    axes.text(x, y, text, ha="center", va="center", fontsize=12 if kind == "add" else 8.5)
+    axes.text(x, y, text, fontsize=8.5, **centre)
 
 
 def _arrow(axes: Axes, points: list[tuple[float, float]], color: str = INK) -> None:
-    xs, ys = zip(*points, strict=True)
-    axes.plot(xs[:-1], ys[:-1], color=color, lw=1.2, solid_joinstyle="miter")
-    axes.annotate(
-        "", points[-1], points[-2],
-        arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.2, "shrinkA": 0, "shrinkB": 0,
-                    "mutation_scale": 9},
-    )  # fmt: skip
+    """A line through all points, with a head at the last."""
+    xs, ys = zip(*points[:-1], strict=True)
+    axes.plot(xs, ys, color=color, lw=1.2, solid_joinstyle="miter")
+    style = {"arrowstyle": "-|>", "color": color, "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", points[-1], points[-2], arrowprops={**style, "mutation_scale": 9})
 
 
-def _size(axes: Axes, text: str, x: float, y: float) -> None:
-    axes.text(x, y + 0.05, text, ha="center", va="bottom", fontsize=7.5, color=GREY)
+def _size(axes: Axes, size: int, x: float, y: float) -> None:
+    axes.text(x, y + 0.04, str(size), ha="center", va="bottom", fontsize=7.5, color=GREY)

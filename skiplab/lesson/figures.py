@@ -6,6 +6,8 @@ import base64
 import contextlib
 import html
 import io
+import math
+import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,11 +84,37 @@ def number(value: float) -> str:
         value: The number.
 
     Returns:
-        Such as "0.213" or "3.8e-05".
+        Such as "0.213" or "3.8e-5".
     """
-    if value == 0 or not abs(value) < 1e3 or abs(value) >= 1e-2:
-        return f"{value:.3g}"
-    return f"{value:.1e}"
+    if 0 < abs(value) < 1e-2:
+        return power(value)
+    return f"{value:.3g}"
+
+
+def power(value: float) -> str:
+    """Writes a number with two digits as a power of ten, for numbers that span decades.
+
+    Args:
+        value: The number.
+
+    Returns:
+        Such as "1.5e-1"; 0 and what is not finite stay as they are.
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits}e{int(exponent)}"
+
+
+def headline(figure: Figure, text: str) -> None:
+    """Puts the finding above a figure, in as many lines as it needs.
+
+    Args:
+        figure: The figure.
+        text: The finding.
+    """
+    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, 76)]
+    figure.suptitle("\n".join(lines), x=0.012, ha="left", fontsize=11, fontweight="bold")
 
 
 @contextlib.contextmanager
@@ -103,10 +131,8 @@ def figure(height: float, width: float = WIDTH) -> Iterator[Figure]:
     settings = {
         "font.family": "DejaVu Sans",  # comes with matplotlib: the same picture everywhere
         "font.size": 10,
-        "axes.titlesize": 11,
-        "axes.titleweight": "bold",
+        "axes.titlesize": 10,
         "axes.titlelocation": "left",
-        "axes.titlepad": 10,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.edgecolor": GREY,

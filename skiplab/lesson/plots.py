@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,18 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from skiplab.lesson import arguments
-from skiplab.lesson.figures import GREY, INK, figure, halo, label_ends, number, show, styles
+from skiplab.lesson.figures import (
+    GREY,
+    INK,
+    figure,
+    halo,
+    headline,
+    label_ends,
+    number,
+    power,
+    show,
+    styles,
+)
 from skiplab.lesson.training import SeedRuns
 
 
@@ -56,7 +68,7 @@ def plot_loss(
                 marker=style.marker, markevery=max(1, epochs // 10), ms=5,
             )  # fmt: skip
         _epoch_axes(axes, epochs, list(losses.values()))
-        axes.set_title(finding)
+        headline(fig, finding)
         label_ends(axes, last, chosen)
         show(fig, f"Line plot of loss against epoch, one run per network. {finding}. "
              + _sentences(rows), path)  # fmt: skip
@@ -123,7 +135,7 @@ def plot_seed_losses(
                 f"best possible: {number(best)}", (1, best), (4, 4),
                 textcoords="offset points", color=GREY, fontsize=9, path_effects=halo(),
             )  # fmt: skip
-        axes.set_title(finding)
+        headline(fig, finding)
         label_ends(axes, medians, chosen)
         show(fig, "Line plot of loss against epoch: the median over seeds per network, "
              f"and a band from the lowest to the highest. {finding}. " + _sentences(rows),
@@ -174,10 +186,12 @@ def plot_layer_gradients(
     finding = _gradient_finding(medians)
     rows = [("layer", *norms)]
     for layer in order:
-        cells = [number(m[layer]) if layer in m else "" for m in medians.values()]
+        cells = [power(m[layer]) if layer in m else "" for m in medians.values()]
         rows.append((layer, *cells))
 
-    positive = [v for m in medians.values() for v in m.values() if v > 0]
+    positive = [
+        v for m in norms.values() for values in m.values() for v in values.tolist() if v > 0
+    ]
     floor = min(positive) / 10 if positive else 1e-3
     chosen = styles(norms)
     with figure(3.4) as fig:
@@ -208,14 +222,15 @@ def plot_layer_gradients(
                 "0: no gradient", (1, floor), (-4, 4), xycoords=("axes fraction", "data"),
                 textcoords="offset points", color=GREY, fontsize=9, ha="right",
             )  # fmt: skip
-            axes.set_ylim(bottom=floor / 2)
+        axes.set_ylim(*_decades(positive, floor / 2 if zeros else None))
         axes.set_xticks(range(len(order)), order)
         axes.set_xlim(-0.4, len(order) - 0.6)
         axes.grid(axis="x", visible=False)
         axes.set_ylabel("norm of the gradient")
         axes.set_xlabel("layer, from input to output" + (", then the skip" * (chain != order)))
-        axes.set_title(finding)
-        fig.legend(loc="outside right upper")
+        headline(fig, finding)
+        if len(norms) > 1:
+            fig.legend(loc="outside lower center", ncols=min(4, len(norms)))
         show(fig, "Norm of the gradient of the loss with respect to each layer's weight before "
              f"training, on a log scale. {finding}. " + _sentences(rows), path)  # fmt: skip
     _tell(finding, rows)
@@ -257,11 +272,13 @@ def plot_strip(
                              "wanted the same seeds for both")  # fmt: skip
 
     medians = {name: _median(v) for name, v in values.items()}
+    label = xlabel[:1].upper() + xlabel[1:]
     if pairs:
-        findings = [_lower_in(*pair, values[pair[0]], values[pair[1]], "lower than")
-                    for pair in pairs]  # fmt: skip
+        findings = [
+            f"{label}: {_lower_in(a, b, values[a], values[b], 'lower than')}" for a, b in pairs
+        ]
     else:
-        findings = [_compare(f"Median {xlabel}", "lower than", values)]
+        findings = [_compare(f"Median {xlabel}", "lower than", values, f"{label}: ")]
     rows = _seed_rows(xlabel, values)
 
     chosen = styles(values)
@@ -284,7 +301,8 @@ def plot_strip(
                 path_effects=halo(),
             )  # fmt: skip
         everything = torch.cat(list(values.values()))
-        if _spans_decades(everything):
+        counts = bool((everything == everything.round()).all())
+        if _spans_decades(everything) and not counts:
             axes.set_xscale("log")
         if best is not None:
             axes.axvline(best, color=GREY, ls=":", lw=1.5)
@@ -300,7 +318,7 @@ def plot_strip(
         axes.grid(axis="y", visible=False)
         axes.set_ylim(-0.6, top + 0.7)
         axes.set_xlabel(f"{xlabel} (one mark per seed; bar: median)")
-        axes.set_title("\n".join(findings))
+        headline(fig, "\n".join(findings))
         show(fig, f"Strip plot of {xlabel}, one mark per seed and network. "
              f"{'. '.join(findings)}. " + _sentences(rows), path)  # fmt: skip
     _tell("\n".join(findings), rows)
@@ -327,7 +345,7 @@ def plot_activations(depth: int = 7, path: str | Path | None = None) -> None:
         (slopes[name],) = torch.autograd.grad(values[name].sum(), points)
         values[name] = values[name].detach()
     largest = {name: slope.max().item() for name, slope in slopes.items()}
-    steepest = z[slopes["sigmoid"].argmax()].item()
+    steepest = 0.0 + z[slopes["sigmoid"].argmax()].round(decimals=6).item()
     finding = (
         f"The sigmoid's slope is at most {number(largest['sigmoid'])}, "
         f"the ReLU's {number(largest['ReLU'])}"
@@ -348,9 +366,9 @@ def plot_activations(depth: int = 7, path: str | Path | None = None) -> None:
             else:
                 right.plot(z, slopes[name], **line)
         left.set(xlabel="z", ylabel="activation", ylim=(-0.15, 3))
-        left.set_title("activation(z)", fontweight="normal")
+        left.set_title("activation(z)")
         right.set(xlabel="z", ylabel="slope", ylim=(-0.05, 1.15))
-        right.set_title("its slope", fontweight="normal")
+        right.set_title("its slope")
         color = chosen["sigmoid"].color
         right.plot(steepest, largest["sigmoid"], "o", color=color, ms=7)
         right.annotate(
@@ -360,7 +378,7 @@ def plot_activations(depth: int = 7, path: str | Path | None = None) -> None:
             fontweight="bold", ha="right", path_effects=halo(),
         )  # fmt: skip
         left.legend(loc="upper left")
-        fig.suptitle(finding, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        headline(fig, finding)
         show(fig, "Sigmoid and ReLU on the left, their slopes on the right, for z from -6 to 6. "
              f"{finding}. " + _sentences(rows), path)  # fmt: skip
     _tell(finding, rows)
@@ -410,14 +428,14 @@ def _lowest_and_highest(what: str, values: dict[str, float]) -> str:
     return f"{what}: from {parts[0]} to {parts[-1]}"
 
 
-def _compare(what: str, verb: str, values: dict[str, torch.Tensor]) -> str:
+def _compare(what: str, verb: str, values: dict[str, torch.Tensor], label: str = "") -> str:
     """Two networks with the same number of seeds are compared seed by seed."""
     names = list(values)
     if len(names) == 2 and len(values[names[0]]) == len(values[names[1]]) > 1:
         first, second = values.values()
         if (second < first).sum() > (first < second).sum():
-            return _lower_in(*names[::-1], second, first, verb)
-        return _lower_in(*names, first, second, verb)
+            return label + _lower_in(*names[::-1], second, first, verb)
+        return label + _lower_in(*names, first, second, verb)
     return _lowest_and_highest(what, {name: _median(v) for name, v in values.items()})
 
 
@@ -431,20 +449,27 @@ def _lower_in(
 
 
 def _gradient_finding(medians: dict[str, dict[str, float]]) -> str:
+    """For one network its first layer against its last; for several the first layers."""
     if len(medians) > 1:
         first = {name: next(iter(layers.values())) for name, layers in medians.items()}
         layers = {next(iter(layers)) for layers in medians.values()}
         where = layers.pop() if len(layers) == 1 else "the first layer"
-        return _lowest_and_highest(f"Gradient at {where}", first)
+        low, *_, high = sorted(first, key=first.get)
+        return (
+            f"Gradient at {where}: least in {low} ({power(first[low])}), "
+            f"most in {high} ({power(first[high])})"
+        )
     ((name, layers),) = medians.items()
     chain = {layer: value for layer, value in layers.items() if "skip" not in layer} or layers
     first, last = next(iter(chain)), list(chain)[-1]
-    if len(chain) == 1 or chain[last] == 0:
-        return f"{name}: {first} gets a gradient of {number(chain[first])}"
-    ratio = chain[first] / chain[last]
-    if 0 < ratio < 1:
-        return f"{name}: {first} gets 1/{number(1 / ratio)} of the gradient of {last}"
-    return f"{name}: {first} gets {number(ratio)} times the gradient of {last}"
+    silent = [layer for layer, value in layers.items() if value == 0]
+    if silent:
+        return f"{name}: no gradient reaches {', '.join(silent)}"
+    if len(chain) == 1:
+        return f"{name}: {first} gets a gradient of {power(chain[first])}"
+    more, less = (first, last) if chain[first] > chain[last] else (last, first)
+    ratio = chain[more] / chain[less]
+    return f"{name}: {more} gets {number(ratio)} times the gradient of {less}"
 
 
 def _seed_rows(what: str, values: dict[str, torch.Tensor]) -> list[tuple[str, ...]]:
@@ -458,6 +483,13 @@ def _seed_rows(what: str, values: dict[str, torch.Tensor]) -> list[tuple[str, ..
 def _spans_decades(values: torch.Tensor) -> bool:
     values = values[values.isfinite()]
     return len(values) > 0 and values.min().item() > 0 and (values.max() / values.min()) >= 10
+
+
+def _decades(values: list[float], bottom: float | None) -> tuple[float, float]:
+    """Limits at powers of ten, so that the ticks are few and round."""
+    low, high = (min(values), max(values)) if values else (1e-3, 1e-2)
+    lowest = 10.0 ** math.floor(math.log10(low / 1.1)) if bottom is None else bottom
+    return lowest, 10.0 ** math.ceil(math.log10(high * 1.1))
 
 
 def _epoch_axes(axes: Axes, epochs: int, losses: list[torch.Tensor]) -> None:
