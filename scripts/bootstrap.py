@@ -82,7 +82,7 @@ def make_whole() -> None:
         what = "Bringing .venv up to date"
     else:
         print(f"Making .venv with {python}", flush=True)
-        if VENV.exists():
+        if VENV.is_dir():
             shutil.rmtree(str(VENV))
         VENV.mkdir()
         _run([python, "-m", "venv", str(VENV)], "Making .venv")
@@ -95,7 +95,9 @@ def make_whole() -> None:
         what,
     )
     part = STAMP.with_suffix(".part")
-    part.write_text(json.dumps({"made_for": _made_for(), "contents": _contents()}))
+    part.write_text(
+        json.dumps({"place": str(VENV), "made_for": _made_for(), "contents": _contents()})
+    )
     part.replace(STAMP)
 
 
@@ -153,9 +155,10 @@ def explain(output: str) -> str:
             " settings, if you have any) and run this again."
         )
     lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no output"]
-    error = [line for line in lines if re.match(r"error\b", line, re.IGNORECASE)] or lines
+    # pip's first ERROR says what; what follows it is advice on dependency resolution.
+    error = next((line for line in lines if line.startswith("ERROR: ")), lines[-1])
     whole = f" The whole output is in {LOG}" if LOG.exists() else ""
-    return f"{error[-1].rstrip('.')}.{whole}"
+    return f"{error.rstrip('.')}.{whole}"
 
 
 def _run(command: "list[str]", what: str) -> None:
@@ -204,8 +207,8 @@ def _succeeds(command: "list[str]") -> bool:
 
 
 def _made_for() -> str:
-    """What a `.venv` depends on. Its own place too: one that was moved has wrong paths inside."""
-    digest = hashlib.sha256(str(VENV).encode())
+    """A hash of what is to be installed."""
+    digest = hashlib.sha256()
     for name in ("pyproject.toml", "constraints.txt"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
@@ -222,10 +225,17 @@ def _contents() -> "list[str]":
 
 
 def _finished(made_for: "str | None" = None) -> bool:
-    """Whether `.venv` was finished (for `made_for`, where given) and has lost nothing since."""
+    """Whether `.venv` was finished (for `made_for`, where given) and has lost nothing since.
+
+    One that was moved has wrong paths inside.
+    """
     try:
         stamp = json.loads(STAMP.read_text())
-        return made_for in (None, stamp["made_for"]) and set(stamp["contents"]) <= set(_contents())
+        return (
+            stamp["place"] == str(VENV)
+            and made_for in (None, stamp["made_for"])
+            and set(stamp["contents"]) <= set(_contents())
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
