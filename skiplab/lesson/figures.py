@@ -113,7 +113,7 @@ def headline(figure: Figure, text: str) -> None:
         figure: The figure.
         text: The finding.
     """
-    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, 76)]
+    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, 82)]
     figure.suptitle("\n".join(lines), x=0.012, ha="left", fontsize=11, fontweight="bold")
 
 
@@ -225,7 +225,11 @@ def label_ends(axes: Axes, ends: dict[str, float], chosen: dict[str, Style]) -> 
     low, high = axes.get_ylim()
     scale = axes.yaxis.get_transform().transform
     bottom, top = scale(low), scale(high)
-    heights = {name: (scale(end) - bottom) / (top - bottom) for name, end in ends.items()}
+    heights = {
+        # A run that ended in nan or infinity has its name at the top.
+        name: (scale(end) - bottom) / (top - bottom) if math.isfinite(end) else 1.0
+        for name, end in ends.items()
+    }
     names = sorted(heights, key=heights.get)
     places = []
     for name in names:

@@ -302,7 +302,9 @@ def plot_strip(
             )  # fmt: skip
         everything = torch.cat(list(values.values()))
         counts = bool((everything == everything.round()).all())
-        if _spans_decades(everything) and not counts:
+        if counts:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        elif _spans_decades(everything):
             axes.set_xscale("log")
         if best is not None:
             axes.axvline(best, color=GREY, ls=":", lw=1.5)
