@@ -8,5 +8,7 @@ class SkipNet3(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, X):
-        deep = nn.Sequential(self.layer_1, self.relu, self.layer_2, self.relu, self.layer_3, self.relu)
+        deep = nn.Sequential(
+            self.layer_1, self.relu, self.layer_2, self.relu, self.layer_3, self.relu
+        )
         return (self.skip_layer(X) + deep(X)).relu()

@@ -16,5 +16,6 @@ class SkipNet7(nn.Module):
         h = X
         for layer in layers:
             h = layer(h).relu()
-        h += self.skip_layer(X)
-        return torch.relu(h)
+        out = self.skip_layer(X)
+        out += h
+        return torch.relu(out)

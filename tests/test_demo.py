@@ -1,0 +1,173 @@
+"""`make demo` grades a sample class with no help, and names what is wrong with every network.
+
+And `make lab` gives everybody a copy of the lessons that stays theirs.
+"""
+
+import csv
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import BIN, LESSONS, ROOT, graded, make_course, read, run
+from nbgrader.api import Gradebook
+
+# Who loses the points of which cell, and what is said about it; all else is full marks.
+WRONG = {
+    ("chen", "skipnet3-wiring"): "SkipNet3: there is no skip",
+    ("chen", "skipnet7-wiring"): "SkipNet7: there is no skip",
+    ("chen", "skipnet7-trains"): "SkipNet7: there is no skip",
+    ("dalia", "skipnet3-wiring"): "SkipNet3: the skip is added after the last ReLU",
+    ("dalia", "skipnet7-wiring"): "SkipNet7: the skip is added after the last ReLU",
+    ("dalia", "skipnet7-trains"): "SkipNet7: the skip is added after the last ReLU",
+    ("emil", "normalnet3-wiring"): "NormalNet3: the ReLU after layer_3 is missing",
+    ("emil", "normalnet7-wiring"): "NormalNet7: the ReLU after layer_7 is missing",
+    ("farah", "normalnet7-wiring"): "NormalNet7: layer_4 and layer_5 are used in the wrong order",
+    ("goran", "skipnet3-wiring"): "SkipNet3: no gradient gets through the skip path",
+    ("goran", "skipnet7-wiring"): "SkipNet7: no gradient gets through the skip path",
+    ("goran", "skipnet7-trains"): "SkipNet7: no gradient gets through the skip path",
+    ("hana", "normalnet3-wiring"): "NormalNet3: sigmoid is used where ReLU is asked for",
+    ("hana", "normalnet7-wiring"): "NormalNet7: sigmoid is used where ReLU is asked for",
+    ("ivan", "normalnet3-wiring"): "NormalNet3.forward is not implemented yet",
+    ("ivan", "normalnet7-wiring"): "NormalNet7.forward is not implemented yet",
+    ("ivan", "skipnet3-wiring"): "SkipNet3.forward is not implemented yet",
+    ("ivan", "skipnet7-wiring"): "SkipNet7.forward is not implemented yet",
+    ("ivan", "skipnet7-trains"): "SkipNet7.forward is not implemented yet",
+    ("jo", "normalnet7-wiring"): "its answer cell stopped with SyntaxError: '(' was never closed",
+}
+NOT_GRADED = {
+    ("jo", "2_skip_connections"): "not graded: 2_skip_connections.ipynb is not a notebook"
+}
+STUDENTS = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A clone after `make demo`, and what it said."""
+    course = make_course(
+        tmp_path_factory.mktemp("demo") / "clone", "release", "solutions", "examples"
+    )
+    (course / "demo").mkdir()
+    (course / "demo" / "left").write_text("over from an interrupted run")
+    return course, run("skiplab", "demo", cwd=course, COLUMNS=200)
+
+
+def test_everybody_gets_what_the_answers_are_worth(demo):
+    course, _ = demo
+    assert not (course / "demo" / "left").exists()
+    with Gradebook(f"sqlite:///{course}/demo/gradebook.db") as gradebook:
+        assert sorted(student.id for student in gradebook.students) == STUDENTS
+        for lesson in LESSONS:
+            for student in STUDENTS:
+                if (student, lesson) in NOT_GRADED:
+                    continue
+                for cell, points in graded(lesson, "code").items():
+                    grade = gradebook.find_grade(cell, lesson, lesson, student)
+                    wanted = 0 if (student, cell) in WRONG else points
+                    assert grade.auto_score == wanted, (student, cell)
+                for cell in graded(lesson, "markdown"):
+                    grade = gradebook.find_grade(cell, lesson, lesson, student)
+                    given = (ROOT / "examples" / student / f"{cell}.md").exists()
+                    assert grade.needs_manual_grade == given, (student, cell)
+
+
+def test_table_names_every_mistake(demo):
+    course, said = demo
+    for lesson, table in zip(
+        LESSONS, re.split("|".join(rf"\n{name} +\n" for name in LESSONS), said)[1:], strict=True
+    ):
+        blocks = {}
+        for line in table.splitlines():
+            name = line.split()[0] if line.split() else ""
+            student = name if name in STUDENTS and line.startswith((name, f" {name}")) else None
+            if student:
+                blocks[student] = line
+            elif blocks:
+                blocks[list(blocks)[-1]] += " " + line.strip()
+        assert list(blocks) == STUDENTS
+        for (student, cell), diagnosis in WRONG.items():
+            if cell in graded(lesson):
+                assert diagnosis in blocks[student]
+        for (student, name), reason in NOT_GRADED.items():
+            if name == lesson:
+                assert reason in blocks[student]
+    assert "to be marked" in said
+    assert "Traceback" not in said and "Warning" not in said
+    assert re.search(r"The sample class is graded: \d+ s in all\.", said)
+
+
+def test_what_it_names_is_there(demo):
+    course, said = demo
+    for lesson in LESSONS:
+        page = course / "demo" / "report" / f"{lesson}.html"
+        assert str(page) in said
+        text = page.read_text()
+        assert "http" not in text  # it works without network
+        for link in re.findall(r'href="([^"]+)"', text):
+            assert (page.parent / link).is_file(), link
+        shown = len([one for one in STUDENTS if (one, lesson) not in NOT_GRADED])
+        assert text.count("href=") == shown
+        for (_, cell), diagnosis in WRONG.items():
+            if cell in graded(lesson):
+                assert diagnosis.replace("'", "&#39;") in text
+    grades = course / "demo" / "report" / "grades.csv"
+    assert str(grades) in said
+    with grades.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(LESSONS) * len(STUDENTS)
+    scores = {(row["student_id"], row["assignment"]): float(row["score"]) for row in rows}
+    for lesson in LESSONS:
+        assert scores["boris", lesson] == sum(graded(lesson, "code").values())
+
+
+def test_readme_of_the_samples_lists_them_all():
+    listed = re.findall(r"^\| (\w+) \|", (ROOT / "examples" / "README.md").read_text(), re.M)
+    assert listed == ["student", *STUDENTS]
+
+
+def test_a_file_for_no_answer_is_told(tmp_path):
+    course = make_course(tmp_path / "course", "release", "solutions", "examples")
+    (course / "examples" / "ada" / "skipnet9.py").write_text("")
+    said = run("skiplab", "demo", cwd=course, status=1)
+    assert said.splitlines()[-1].endswith("skipnet9.py: the course has no answer “skipnet9”.")
+
+
+def test_lab_opens_on_a_copy_that_stays_yours(tmp_path):
+    course = make_course(tmp_path / "course", "release", "solutions")
+    home = tmp_path / "home"
+
+    def open_lab():
+        """Start JupyterLab, wait until it says where it runs, stop it; what was said."""
+        said = []
+        command = [BIN / "skiplab", "lab", "--", "--no-browser", "--allow-root", "--port=0"]
+        with subprocess.Popen(
+            command,
+            cwd=course,
+            env={**os.environ, "HOME": str(home), "JUPYTER_CONFIG_DIR": str(home / "config")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            for line in process.stdout:
+                said.append(line)
+                if "is running at" in line:
+                    break
+            process.kill()
+        assert "is running at" in said[-1], "".join(said)
+        return "".join(said)
+
+    said = open_lab()
+    assert str(course / "lab") in said
+    for lesson in LESSONS:
+        name = f"{lesson}/{lesson}.ipynb"
+        assert read(course / "lab" / name) == read(course / "release" / name)
+        assert f"{lesson}: copied from release/" in said
+    (course / "lab" / LESSONS[0] / f"{LESSONS[0]}.ipynb").write_text("my work")
+    assert f"{LESSONS[0]}: kept as you left it" in open_lab()
+    assert (course / "lab" / LESSONS[0] / f"{LESSONS[0]}.ipynb").read_text() == "my work"
+
+
+@pytest.mark.parametrize("folder", ["demo", "lab", ".venv", "submitted", "report", "gradebook.db"])
+def test_what_the_commands_make_is_ignored_by_git(folder):
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {f"/{folder}/", f"{folder}/", f"/{folder}"} & set(ignored)
