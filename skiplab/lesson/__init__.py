@@ -11,11 +11,13 @@ from skiplab.lesson.plots import (
     plot_seed_losses,
     plot_strip,
 )
+from skiplab.lesson.predict import compare_prediction
 from skiplab.lesson.progress import show_progress
 from skiplab.lesson.training import SeedRuns, train_model, train_over_seeds
 
 __all__ = [
     "SeedRuns",
+    "compare_prediction",
     "dead_outputs",
     "draw_blocks",
     "draw_network",

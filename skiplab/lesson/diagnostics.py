@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
-from torch.func import functional_call
 
 from skiplab.lesson import arguments
 
@@ -51,7 +51,7 @@ def layer_gradients(
     """
     arguments.network("model", model)
     X, y = arguments.pair(input_data, target_data)
-    if not callable(criterion):
+    if not callable(criterion) or isinstance(criterion, type):
         got = arguments.describe(criterion)
         raise TypeError(f"criterion: got {got}, wanted a loss such as nn.MSELoss()")
     device = device_of(model)
@@ -60,15 +60,13 @@ def layer_gradients(
         for name, layer in model.named_modules()
         if isinstance(getattr(layer, "weight", None), nn.Parameter)
     }
-    # A loss that no weight can change has no graph; autograd refuses it, and the answer is 0.
-    copies = {layer: weight.detach().clone().requires_grad_() for layer, weight in weights.items()}
-    state = {f"{layer}.weight" if layer else "weight": copy for layer, copy in copies.items()}
-    state |= {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with torch.enable_grad():
-        loss = criterion(functional_call(model, state, (X.to(device),)), y.to(device))
-        if not loss.requires_grad:
+    with _unchanged(model), torch.enable_grad():
+        for weight in weights.values():
+            weight.requires_grad_(True)
+        loss = criterion(model(X.to(device)), y.to(device))
+        if not loss.requires_grad:  # no weight has a say in it
             return dict.fromkeys(weights, 0.0)
-        gradients = torch.autograd.grad(loss, list(copies.values()), allow_unused=True)
+        gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
     return {
         layer: 0.0 if gradient is None else gradient.norm().item()
         for layer, gradient in zip(weights, gradients, strict=True)
@@ -93,7 +91,25 @@ def dead_outputs(model: nn.Module, input_data: torch.Tensor) -> int:
     """
     arguments.network("model", model)
     X = arguments.batch("input_data", input_data)
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with torch.no_grad():
-        output = functional_call(model, buffers, (X.to(device_of(model)),))
+    with _unchanged(model), torch.no_grad():
+        output = model(X.to(device_of(model)))
     return int((output == 0).all(dim=0).sum())
+
+
+@contextlib.contextmanager
+def _unchanged(model: nn.Module) -> Iterator[None]:
+    """Puts back which parameters are trained, and buffers such as running means.
+
+    Not with torch.func.functional_call: it loses the parameters of a layer that is registered
+    under two names.
+    """
+    trained = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        for parameter, was_trained in trained:
+            parameter.requires_grad_(was_trained)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)

@@ -77,14 +77,14 @@ def plot_loss(
 
 def plot_seed_losses(
     runs_by_name: Mapping[str, SeedRuns | torch.Tensor],
-    best: float | None = None,
+    baseline: tuple[str, float] | None = None,
     path: str | Path | None = None,
 ) -> None:
     """Plots the loss over many seeds: the median as a line, the range as a band.
 
     Args:
         runs_by_name: For each network, its `SeedRuns`, or losses of shape (seeds, epochs).
-        best: The best possible loss, drawn as a line.
+        baseline: A name and a loss to compare with, drawn as a line: ("always 0.5", 1 / 12).
         path: Also save the picture there.
 
     Raises:
@@ -92,8 +92,7 @@ def plot_seed_losses(
         ValueError: The dict is empty, or the runs differ in epochs.
     """
     given = arguments.by_name("runs_by_name", runs_by_name, "train_over_seeds(NormalNet3, 10)")
-    if best is not None:
-        best = arguments.positive_number("best", best)
+    _check_baseline(baseline)
     losses = {
         name: _numbers(
             f"runs_by_name[{name!r}]", runs.losses if isinstance(runs, SeedRuns) else runs, 2
@@ -112,8 +111,8 @@ def plot_seed_losses(
     medians = {name: _median(values) for name, values in final.items()}
     finding = _compare(f"Median loss after {_count(epochs, 'epoch')}", "ends lower than", final)
     rows = _seed_rows("final loss", final)
-    if best is not None:
-        rows.append(("best possible", number(best), "", ""))
+    if baseline is not None:
+        rows.append((baseline[0], number(baseline[1]), "", ""))
 
     chosen = styles(losses)
     with figure(3.4) as fig:
@@ -129,10 +128,10 @@ def plot_seed_losses(
                 marker=style.marker, markevery=max(1, epochs // 10), ms=5,
             )  # fmt: skip
         _epoch_axes(axes, epochs, list(losses.values()))
-        if best is not None:
-            axes.axhline(best, color=GREY, ls=":", lw=1.5)
+        if baseline is not None:
+            axes.axhline(baseline[1], color=GREY, ls=":", lw=1.5)
             axes.annotate(
-                f"best possible: {number(best)}", (1, best), (4, 4),
+                f"{baseline[0]}: {number(baseline[1])}", (1, baseline[1]), (4, 4),
                 textcoords="offset points", color=GREY, fontsize=9, path_effects=halo(),
             )  # fmt: skip
         headline(fig, finding)
@@ -240,7 +239,7 @@ def plot_strip(
     values_by_name: Mapping[str, torch.Tensor | Sequence[float]],
     xlabel: str,
     pairs: Sequence[tuple[str, str]] | None = None,
-    best: float | None = None,
+    baseline: tuple[str, float] | None = None,
     path: str | Path | None = None,
 ) -> None:
     """Plots one dot per seed and network, and the medians.
@@ -250,7 +249,7 @@ def plot_strip(
         xlabel: What the numbers are, such as "final loss".
         pairs: Which networks to compare seed by seed: ("A", "B") counts the seeds in which A is
             lower than B. By default the two, if there are two networks.
-        best: The best possible value, drawn as a line.
+        baseline: A name and a value to compare with, drawn as a line: ("always 0.5", 1 / 12).
         path: Also save the picture there.
 
     Raises:
@@ -306,10 +305,10 @@ def plot_strip(
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         elif _spans_decades(everything):
             axes.set_xscale("log")
-        if best is not None:
-            axes.axvline(best, color=GREY, ls=":", lw=1.5)
+        if baseline is not None:
+            axes.axvline(baseline[1], color=GREY, ls=":", lw=1.5)
             axes.annotate(
-                f"best possible: {number(best)}", (best, 0), (4, 3),
+                f"{baseline[0]}: {number(baseline[1])}", (baseline[1], 0), (4, 3),
                 xycoords=("data", "axes fraction"), textcoords="offset points",
                 color=GREY, fontsize=8.5,
             )  # fmt: skip
@@ -384,6 +383,16 @@ def plot_activations(depth: int = 7, path: str | Path | None = None) -> None:
         show(fig, "Sigmoid and ReLU on the left, their slopes on the right, for z from -6 to 6. "
              f"{finding}. " + _sentences(rows), path)  # fmt: skip
     _tell(finding, rows)
+
+
+def _check_baseline(baseline: object) -> None:
+    """Wants a name and a positive number, or None."""
+    if baseline is None:
+        return
+    if not (isinstance(baseline, tuple) and len(baseline) == 2 and isinstance(baseline[0], str)):
+        got = arguments.describe(baseline)
+        raise TypeError(f'baseline: got {got}, wanted a name and a number: ("always 0.5", 1 / 12)')
+    arguments.positive_number("baseline", baseline[1])
 
 
 def _numbers(name: str, value: object, dimensions: int) -> torch.Tensor:

@@ -150,7 +150,8 @@ def train_over_seeds(
             f"network: got {arguments.describe(network)}, "
             f"wanted the class itself: {type(network).__name__}, without brackets"
         )
-    if not callable(network):
+    is_class = isinstance(network, type)
+    if not callable(network) or (is_class and not issubclass(network, nn.Module)):
         got = arguments.describe(network)
         raise TypeError(f"network: got {got}, wanted a class such as NormalNet3")
     seeds = _seed_tuple(seeds)
