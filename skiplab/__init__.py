@@ -2,6 +2,7 @@
 
 from skiplab.lesson import (
     SeedRuns,
+    compare_prediction,
     dead_outputs,
     draw_blocks,
     draw_network,
@@ -20,6 +21,7 @@ from skiplab.lesson import (
 
 __all__ = [
     "SeedRuns",
+    "compare_prediction",
     "dead_outputs",
     "draw_blocks",
     "draw_network",
