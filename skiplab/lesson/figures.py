@@ -47,14 +47,16 @@ KNOWN = {
     "NormalNet7": Style("#8c2d04", "-", "s"),
     "SkipNet3": Style("#2b8cc4", "--", "^"),
     "SkipNet7": Style("#08306b", "-", "D"),
+    "sigmoid": Style("#00795c", "-", "v"),
+    "ReLU": Style("#b0478a", "--", "P"),
 }
 OTHERS = [
-    Style("#00795c", "-", "v"),
-    Style("#b0478a", "--", "P"),
     Style("#555555", "-.", "X"),
     Style("#8a7500", ":", "*"),
     Style("#5b3fa8", (0, (5, 1, 1, 1, 1, 1)), "<"),
     Style("#c0392b", (0, (8, 2)), ">"),
+    Style("#00838f", (0, (3, 1)), "p"),
+    Style("#5f7a00", (0, (1, 2)), "h"),
 ]
 
 
@@ -65,7 +67,7 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
         names: The networks, in order.
 
     Returns:
-        The course's four networks look the same everywhere; others take theirs in order.
+        What the course names looks the same everywhere; others take theirs in order.
     """
     chosen, others = {}, 0
     for name in names:

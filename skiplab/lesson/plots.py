@@ -260,6 +260,7 @@ def plot_strip(
     given = arguments.by_name("values_by_name", values_by_name, "[0.24, 0.23]")
     if not isinstance(xlabel, str):
         raise TypeError(f'xlabel: got {arguments.describe(xlabel)}, wanted text: "final loss"')
+    _check_baseline(baseline)
     values = {name: _numbers(f"values_by_name[{name!r}]", v, 1) for name, v in given.items()}
     for pair in pairs or ():
         wanted = f"wanted pairs of {', '.join(values)}"
@@ -279,6 +280,8 @@ def plot_strip(
     else:
         findings = [_compare(f"Median {xlabel}", "lower than", values, f"{label}: ")]
     rows = _seed_rows(xlabel, values)
+    if baseline is not None:
+        rows.append((baseline[0], number(baseline[1]), "", ""))
 
     chosen = styles(values)
     top = len(values) - 1
