@@ -22,7 +22,7 @@ Weights = dict[str, Tensor]
 KINK_MARGIN = 2e-4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """One input and the gradient that is sent back through the output.
 
@@ -35,7 +35,7 @@ class Batch:
     upstream: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """One size of network with weights, and what is fed to it.
 
@@ -52,7 +52,7 @@ class Trial:
     probes: dict[str, Weights] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Challenge:
     """Several trials, drawn from one seed.
 
@@ -70,7 +70,7 @@ class Challenge:
         return Challenge(self.seed, self.trials[:-1])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingChallenge:
     """A short training: where it starts, on what, for how long.
 

@@ -44,7 +44,7 @@ class Misconception:
     numbers: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Exercise:
     """A network to be wired.
 
