@@ -3,6 +3,8 @@
 A course directory is any folder with this file and `source/`: this one, or a copy of the two.
 """
 
+import os
+
 c = get_config()  # noqa: F821 - given by whoever reads this file
 
 # The exchange, where lessons are released to students and collected from them, is the site's
@@ -11,6 +13,10 @@ c = get_config()  # noqa: F821 - given by whoever reads this file
 
 c.CourseDirectory.course_id = "skiplab"
 c.CourseDirectory.solution_directory = "solutions"
+
+# Kernels inherit this. The networks here are so small that a second thread gains little; on a busy
+# machine, two that wait for each other take ten times as long as one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How a notebook is run, to validate it and to grade it.
 c.Execute.kernel_name = "python3"  # whatever a submission asks for

@@ -48,6 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("lessons", nargs="*", metavar="LESSON", help="default: all")
     build.add_argument("--to", type=Path, metavar="DIR", help="put them there instead of here")
     build.add_argument("--force", action="store_true", help="also what is up to date")
+    build.add_argument(
+        "--cell-seconds",
+        type=int,
+        metavar="N",
+        default=30,
+        help="the longest a cell of a solution may take; default: %(default)s",
+    )
     build.set_defaults(run=_build)
 
     grade = commands.add_parser(
@@ -86,7 +93,13 @@ def _build(options: argparse.Namespace) -> int:
     from skiplab.course.build import build
     from skiplab.course.directory import open_course
 
-    build(open_course(options.course), options.lessons, options.to, options.force)
+    build(
+        open_course(options.course),
+        options.lessons,
+        to=options.to,
+        force=options.force,
+        cell_seconds=options.cell_seconds,
+    )
     return 0
 
 

@@ -15,6 +15,8 @@ LESSONS = sorted(path.parent.name for path in ROOT.glob("source/*/*.ipynb"))
 
 # nbgrader runs `alembic` by name, in the tests' own process too.
 os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+# As nbgrader_config.py has it, and for the same reason.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def run(*command, cwd=ROOT, status=0, **environment):
@@ -82,7 +84,9 @@ def offline():
 def rebuilt(tmp_path_factory, offline):
     """Release and solutions of all lessons, built from the sources just now, without network."""
     folder = tmp_path_factory.mktemp("rebuilt")
-    run("skiplab", "build", "--force", "--to", str(folder), **offline)
+    # The machine may be busy: how long a cell takes is told, not tested, here.
+    limit = ("--cell-seconds", "300")
+    print(run("skiplab", "build", "--force", "--to", str(folder), *limit, **offline))
     return folder
 
 

@@ -72,7 +72,7 @@ def test_everybody_gets_what_the_answers_are_worth(demo):
 
 
 def test_table_names_every_mistake(demo):
-    course, said = demo
+    _, said = demo
     for lesson, table in zip(
         LESSONS, re.split("|".join(rf"\n{name} +\n" for name in LESSONS), said)[1:], strict=True
     ):

@@ -31,7 +31,7 @@ from skiplab.course.directory import (
 )
 
 CELL_SECONDS = 30
-"""The longest a cell of a solved lesson may take."""
+"""The longest a cell of a solved lesson may take, on a machine with nothing else to do."""
 
 # What a solved notebook depends on besides its source.
 _PACKAGE = Path(skiplab.__file__).parent
@@ -45,6 +45,7 @@ def build(
     force: bool = False,
     console: Console | None = None,
     solutions: bool = True,
+    cell_seconds: int = CELL_SECONDS,
 ) -> None:
     """Build the release and the solution of lessons, where they are out of date.
 
@@ -58,6 +59,7 @@ def build(
         force: Build what is up to date, too.
         console: Where to tell about it; standard output by default.
         solutions: Build the solutions, too: that takes a minute or two each.
+        cell_seconds: The longest a cell of a solution may take.
 
     Raises:
         CourseError: A lesson could not be built; the message says which, where and why.
@@ -81,9 +83,11 @@ def build(
                 console.print(f"{lesson}: release built")
             if stale_solution:
                 with console.status(f"{lesson}: running the solution") as status:
-                    told = _execute(made_solution, course.source(lesson), status.update)
+                    told = _execute(
+                        made_solution, course.source(lesson), cell_seconds, status.update
+                    )
                 _put(made_solution, solution, solution_hash)
-                console.print(f"{lesson}: solution built, {told}")
+                console.print(f"{lesson}: solution built, {told}", soft_wrap=True)
 
 
 def _generate(course: Course, lesson: str, folder: Path) -> tuple[Path, Path]:
@@ -114,12 +118,13 @@ def _generate(course: Course, lesson: str, folder: Path) -> tuple[Path, Path]:
     return tuple(folder / kind / lesson / f"{lesson}.ipynb" for kind in ("release", "solutions"))
 
 
-def _execute(path: Path, source: Path, tell: Callable[[str], None]) -> str:
+def _execute(path: Path, source: Path, cell_seconds: int, tell: Callable[[str], None]) -> str:
     """Run every cell of a notebook, those that only demonstrate too, and keep what they show.
 
     Args:
         path: The notebook; replaced by the one with outputs.
         source: The source notebook: cells run in its folder, as nbgrader has them.
+        cell_seconds: The longest a cell may take.
         tell: Told which cell is running.
 
     Returns:
@@ -134,8 +139,8 @@ def _execute(path: Path, source: Path, tell: Callable[[str], None]) -> str:
     client = NotebookClient(
         notebook,
         kernel_name="python3",
-        timeout=CELL_SECONDS,
-        iopub_timeout=CELL_SECONDS,
+        timeout=cell_seconds,
+        iopub_timeout=cell_seconds,
         startup_timeout=120,
         shutdown_kernel="immediate",
         extra_arguments=["--log-level=ERROR"],  # it warns of talking over TCP, on this machine
@@ -166,7 +171,7 @@ def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int) -> str
     try:
         client.execute_cell(cell, index)
     except CellTimeoutError:
-        return f"took longer than {CELL_SECONDS} s"
+        return f"took longer than {client.timeout} s"
     except CellExecutionError as error:
         return f"{error.ename}: {(error.evalue.splitlines() or [''])[0]}"
     except DeadKernelError:
