@@ -240,18 +240,20 @@ def label_ends(axes: Axes, ends: dict[str, float], chosen: dict[str, Style]) -> 
     shift = sum(p - heights[n] for p, n in zip(places, names, strict=True)) / len(places)
     shift = max(0.0, min(shift, places[0] - 0.02))
     for name, place in zip(names, places, strict=True):
+        color = chosen[name].color
+        leader = {"arrowstyle": "-", "color": color, "lw": 0.8, "shrinkA": 1, "relpos": (0, 0.5)}
         axes.annotate(
             name,
             xy=(1.0, heights[name]),
             xytext=(1.04, place - shift),
             xycoords="axes fraction",
             textcoords="axes fraction",
-            color=chosen[name].color,
+            color=color,
             va="center",
             fontweight="bold",
             fontsize=9.5,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": chosen[name].color, "lw": 0.8, "shrinkA": 1},
+            arrowprops=leader if math.isfinite(ends[name]) else None,
         )
 
 

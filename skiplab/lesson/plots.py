@@ -296,6 +296,12 @@ def plot_strip(
             axes.scatter(
                 dots, place + lanes, s=26, color=style.color, marker=style.marker, alpha=0.75, lw=0
             )
+            if not math.isfinite(medians[name]):
+                axes.annotate(
+                    "not a finite number", (0.5, place), xycoords=("axes fraction", "data"),
+                    ha="center", va="center", color=style.color,
+                )  # fmt: skip
+                continue
             axes.plot([medians[name]] * 2, [place - 0.3, place + 0.3], color=INK, lw=2)
             axes.annotate(
                 number(medians[name]), (medians[name], place + 0.3), (0, 1),
