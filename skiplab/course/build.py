@@ -30,9 +30,6 @@ from skiplab.course.directory import (
     pick_lessons,
 )
 
-CELL_SECONDS = 30
-"""The longest a cell of a solved lesson may take, on a machine with nothing else to do."""
-
 # What a solved notebook depends on besides its source.
 _PACKAGE = Path(skiplab.__file__).parent
 _BEHIND_SOLUTIONS = (_PACKAGE / "lesson", _PACKAGE / "checks")
@@ -45,7 +42,7 @@ def build(
     force: bool = False,
     console: Console | None = None,
     solutions: bool = True,
-    cell_seconds: int = CELL_SECONDS,
+    cell_seconds: int = 30,
 ) -> None:
     """Build the release and the solution of lessons, where they are out of date.
 
@@ -59,7 +56,8 @@ def build(
         force: Build what is up to date, too.
         console: Where to tell about it; standard output by default.
         solutions: Build the solutions, too: that takes a minute or two each.
-        cell_seconds: The longest a cell of a solution may take.
+        cell_seconds: The longest a cell of a solution may take; the default is for a machine with
+            nothing else to do.
 
     Raises:
         CourseError: A lesson could not be built; the message says which, where and why.

@@ -61,14 +61,14 @@ def make_sample_course(course: Course, examples: Path, to: Path) -> None:
     if not students:
         raise CourseError(f"There is no sample class in {examples}.")
     solved = {lesson: answers(course.source(lesson)) for lesson in course.lessons}
-    known = {name for answers in solved.values() for name in answers} | set(solved)
+    known = {name for own in solved.values() for name in own} | set(solved)
     for path in (path for student in students for path in student.iterdir()):
         if path.stem not in known:
             raise CourseError(f"{path}: the course has no answer “{path.stem}”.")
     shutil.copytree(course.root / "source", to / "source")
     shutil.copy(course.root / "nbgrader_config.py", to)
     for student in students:
-        for lesson, answers in solved.items():
+        for lesson, own in solved.items():
             submission = to / "submitted" / student.name / lesson / f"{lesson}.ipynb"
             submission.parent.mkdir(parents=True)
             if (student / submission.name).is_file():
@@ -78,7 +78,7 @@ def make_sample_course(course: Course, examples: Path, to: Path) -> None:
                 path.stem: path.read_text(encoding="utf-8").strip() for path in student.iterdir()
             }
             release = course.root / "release" / lesson / submission.name
-            nbformat.write(fill_in(release, answers | given), submission)
+            nbformat.write(fill_in(release, own | given), submission)
 
 
 def fill_in(release: Path, answers: dict[str, str]) -> NotebookNode:
