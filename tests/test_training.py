@@ -14,6 +14,15 @@ from skiplab import dead_outputs, layer_gradients, make_data, train_model, train
 SIZES = {"samples": 60, "input_size": 12, "output_size": 5, "hidden_size": 9}
 
 
+@pytest.fixture(autouse=True)
+def two_threads():
+    """As on a student's machine: seeds are trained side by side."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
 class Chain(nn.Module):
     """Three layers; the styles below wire them in other ways."""
 
@@ -156,6 +165,19 @@ def test_many_seeds_give_what_each_gives_alone(network):
             for layer, norm in gradients.items():
                 assert runs.gradients[layer][number].item() == pytest.approx(norm, rel=1e-4)
     assert len(set(runs.final_loss.tolist())) == 4  # the seeds differ
+
+
+def test_the_seeds_are_trained_side_by_side():
+    class Seen(Chain):
+        threads = set()  # noqa: RUF012
+
+        def forward(self, X):
+            Seen.threads.add((threading.get_ident(), torch.get_num_threads()))
+            return super().forward(X)
+
+    train_over_seeds(Seen, 4, epochs=200, **SIZES)
+    others = {seen for seen in Seen.threads if seen[0] != threading.get_ident()}
+    assert 1 <= len(others) <= 2 and {threads for _, threads in others} == {1}
 
 
 def test_training_is_gradient_descent_on_the_mean_squared_error():
