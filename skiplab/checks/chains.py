@@ -12,9 +12,6 @@ The right `forward` for three layers and a skip is::
 
 from __future__ import annotations
 
-import torch
-
-from skiplab.checks.challenge import Trial, Weights
 from skiplab.checks.exercise import Exercise
 from skiplab.checks.wrong_chains import Chain, misconceptions
 
@@ -45,47 +42,6 @@ def class_head(name: str, depth: int, skip: bool) -> str:
     )
 
 
-def draw_probes(trial: Trial) -> dict[str, Weights]:
-    """Make weights that let one part of a chain speak at a time.
-
-    All widths of the trial are equal. In "through layer_k" the layers after layer_k pass on what
-    they get, and the skip is silent; in "skip alone" the last layer is silent.
-    """
-    depth = sum(name.startswith("layer_") and name.endswith(".weight") for name in trial.weights)
-    width = trial.arguments["hidden_size"]
-    identity, nothing = torch.eye(width), torch.zeros(width)
-    probes = {}
-    for k in range(1, depth + 1):
-        weights = dict(trial.weights)
-        for later in range(k + 1, depth + 1):
-            weights |= {f"layer_{later}.weight": identity, f"layer_{later}.bias": nothing}
-        if "skip_layer.weight" in weights:
-            weights |= {"skip_layer.weight": 0 * identity, "skip_layer.bias": nothing}
-        probes[f"through layer_{k}"] = weights
-    if "skip_layer.weight" in trial.weights:
-        silent = {f"layer_{depth}.weight": 0 * identity, f"layer_{depth}.bias": nothing}
-        probes["skip alone"] = trial.weights | silent
-    return probes
-
-
-def locate(right: set[str], probes: list[str]) -> str:
-    """Say which part of a chain is wrong, from the probes at which it is right."""
-    deep = [probe for probe in probes if probe.startswith("through ")]
-    for number, probe in enumerate(deep):
-        if probe not in right:
-            layer = probe.removeprefix("through ")
-            here = f"at {layer} or at what is done with its output"
-            if number == 0:
-                return f"The values go wrong from the very start, {here}."
-            before = deep[number - 1].removeprefix("through ")
-            return f"Up to {before} and its ReLU the values are right; they go wrong {here}."
-    if "skip alone" in probes and "skip alone" not in right:
-        return "The deep path is right. What goes wrong is the skip path, or what is done with it."
-    if "skip alone" in probes:
-        return "Each path alone is right. What is wrong is how the two are put together."
-    return ""
-
-
 def chain_exercise(
     name: str, lesson: str, depth: int, skip: bool, rival: Exercise | None = None
 ) -> Exercise:
@@ -112,8 +68,6 @@ def chain_exercise(
         sizes=SIZES,
         input_shape=lambda arguments: (arguments["input_size"],),
         examples=EXAMPLES,
-        draw_probes=draw_probes,
-        locate=locate,
         rival=rival,
         loss_bound=0.22,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -43,13 +43,11 @@ class Trial:
         arguments: keyword arguments for the student's class.
         weights: parameter name -> values, for every parameter the network must have.
         batches: the inputs; the first is the first example of the second, alone.
-        probes: name -> other weights, for finding out *where* a wrong network is wrong.
     """
 
     arguments: dict[str, int]
     weights: Weights
     batches: tuple[Batch, ...]
-    probes: dict[str, Weights] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +107,7 @@ def draw_weights(network: nn.Module, generator: torch.Generator) -> Weights:
     """
     weights = {}
     for name, parameter in network.named_parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
+        noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
         fan_in = parameter[0].numel() if parameter.dim() > 1 else 8
         weights[name] = noise * (2 / fan_in) ** 0.5
     return weights
@@ -160,18 +158,18 @@ def draw_trial(
         generator: the source of randomness.
 
     Returns:
-        A trial without probes. No ReLU of the reference is at its kink, none is dead, and none
+        A trial. No ReLU of the reference is at its kink, none is dead, and none
         lets everything through.
 
     Raises:
         RuntimeError: no such trial was found; the reference can then not be tested this way.
     """
-    network = reference(**arguments)
+    network = reference(**arguments).float()
     for _ in range(50):
         weights = draw_weights(network, generator)
         load_weights(network, weights)
         # Draw more examples than needed and keep those that are away from every kink.
-        X = torch.randn((8 * examples, *input_shape), generator=generator)
+        X = torch.randn((8 * examples, *input_shape), generator=generator, dtype=torch.float32)
         values = _values_before_relu(network, X)
         near = torch.zeros(len(X), dtype=torch.bool)
         for value in values:
@@ -181,7 +179,7 @@ def draw_trial(
             continue
         with torch.no_grad():
             shape = network(X).shape
-        upstream = torch.randn(shape, generator=generator)
+        upstream = torch.randn(shape, generator=generator, dtype=torch.float32)
         batches = (Batch(X[:1], upstream[:1]), Batch(X, upstream))
         return Trial(arguments, weights, batches)
     raise RuntimeError(f"no telling weights found for {reference.__name__} with {arguments}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from textwrap import indent
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from skiplab.checks.challenge import Challenge, TrainingChallenge, Trial, Weights, draw_trial
+from skiplab.checks.challenge import Challenge, TrainingChallenge, draw_trial
 from skiplab.lesson.data import make_data
 
 
@@ -58,9 +58,6 @@ class Exercise:
         sizes: constructor arguments of each trial; the first has all widths equal.
         input_shape: shape of one example, from the constructor arguments.
         examples: how many examples the larger batch of each trial has; equals no width.
-        draw_probes: makes weights for finding out where a wrong network is wrong.
-        locate: says where it is wrong: called with the probes at which it is right and all
-            probes, returns a sentence or "".
         rival: a network, trained likewise, whose loss the trained network must stay below; None
             where an exercise asks for no training.
         loss_bound: what the loss after the short training must stay below.
@@ -75,8 +72,6 @@ class Exercise:
     sizes: tuple[dict[str, int], ...]
     input_shape: Callable[[dict[str, int]], tuple[int, ...]]
     examples: tuple[int, ...]
-    draw_probes: Callable[[Trial], dict[str, Weights]] = field(default=lambda _: {})
-    locate: Callable[[set[str], list[str]], str] = field(default=lambda _, __: "")
     rival: Exercise | None = None
     loss_bound: float = float("inf")
 
@@ -99,18 +94,16 @@ class Exercise:
             seed: the same seed gives the same challenge.
 
         Returns:
-            One trial for each of `sizes`, the first with probes.
+            One trial for each of `sizes`.
         """
         generator = torch.Generator().manual_seed(seed)
         reference = self.network()
         with torch.random.fork_rng(devices=[]):
-            trials = [
+            trials = tuple(
                 draw_trial(reference, size, self.input_shape(size), examples, generator)
                 for size, examples in zip(self.sizes, self.examples, strict=True)
-            ]
-        first = trials[0]
-        trials[0] = Trial(first.arguments, first.weights, first.batches, self.draw_probes(first))
-        return Challenge(seed, tuple(trials))
+            )
+        return Challenge(seed, trials)
 
     def draw_training(self, seed: int) -> TrainingChallenge:
         """Draw a short training: PyTorch's own initial weights, the lesson's data, fewer examples.
@@ -121,7 +114,7 @@ class Exercise:
         arguments = self.sizes[-1]
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            model = self.network()(**arguments)
+            model = self.network()(**arguments).float()
         weights = {name: values.detach() for name, values in model.named_parameters()}
         data = make_data(300, arguments["input_size"], arguments["output_size"], seed=seed)
         return TrainingChallenge(seed, arguments, weights, data)

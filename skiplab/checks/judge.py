@@ -176,7 +176,6 @@ def _without_gradient(seen: WiringObservation) -> set[str]:
 
 def _behaviour(seen: WiringObservation) -> dict[str, Any]:
     """What can be said of a network without comparing its numbers to another's."""
-    probes = [run.output for run in seen.runs if run.trial == 0 and run.call[0] not in "01"]
     return {
         "kinds": [
             (
@@ -195,9 +194,7 @@ def _behaviour(seen: WiringObservation) -> dict[str, Any]:
         "eval varies": _differ(seen, "eval", "eval again"),
         "varies under one seed": _differ(seen, "eval again", "no_grad"),
         "without gradient": _without_gradient(seen),
-        "heeds its weights": any(
-            probe is not None and not close(probe, probes[0]) for probe in probes[1:]
-        ),
+        "calls": {name: len(inputs) for name, inputs in seen.layer_inputs.items()},
     }
 
 
@@ -207,8 +204,15 @@ def _matching(
     """Find the first catalogued misconception that does what was seen."""
     runs = {(run.trial, run.call): run for run in seen.runs}
     small = challenge.small()
-    seen_small = WiringObservation(runs=[run for run in seen.runs if run.trial < len(small.trials)])
+    seen_small = replace(seen, runs=[run for run in seen.runs if run.trial < len(small.trials)])
+    unsteady = (
+        _differ(seen, "train", "train again")
+        or _differ(seen, "eval", "eval again")
+        or any(run.problem for run in seen.runs)
+    )
     for wrong in exercise.misconceptions:
+        if not wrong.numbers and not unsteady:
+            continue
         network = exercise.network(wrong.forward, wrong.after)
         first = glance(network, challenge.trials[0])
         same = _same_run if wrong.numbers else _same_kind
@@ -232,8 +236,6 @@ def _call_in_words(challenge: Challenge, run: Run) -> str:
     """Say what was fed to the network in a call."""
     trial = challenge.trials[run.trial]
     sizes = ", ".join(f"{name}={value}" for name, value in trial.arguments.items())
-    if run.call[0] not in "01":
-        return f"a network with {sizes}"
     examples = len(trial.batches[int(run.call[0])].X)
     mode = "eval" if "eval" in run.call or "no_grad" in run.call else "train"
     return f"a batch of {examples} in {mode} mode, {sizes}"
@@ -272,7 +274,7 @@ class _Look:
         self.challenge = challenge
         self.seen = seen
         self.expected = {(run.trial, run.call): run for run in expected.runs}
-        self.asked = [run for run in seen.runs if run.call[0] in "01"]
+        self.layer_inputs = expected.layer_inputs
 
     def implemented(self) -> str:
         problems = [self.seen.problem, *(run.problem for run in self.seen.runs)]
@@ -312,8 +314,8 @@ class _Look:
             return ""
         run = broken[0]
         hint = "look at   that line, and at the shapes of what it is given."
-        healthy = {run.trial for run in self.asked} - {run.trial for run in broken}
-        if healthy and all(broken_run.call[0] in "01" for broken_run in broken):
+        healthy = {run.trial for run in self.seen.runs} - {run.trial for run in broken}
+        if healthy:
             sizes = self.challenge.trials[max(healthy)].arguments
             hint = (
                 f"but       with {', '.join(f'{k}={v}' for k, v in sizes.items())} it runs.\n"
@@ -328,10 +330,10 @@ class _Look:
         )
 
     def returns(self) -> str:
-        for run in self.asked:
+        for run in self.seen.runs:
             right = self.expected[run.trial, run.call].output
             wanted = f"a float32 tensor of shape {tuple(right.shape)}"
-            got = f"{run.returned}"
+            got = "None" if run.returned == "NoneType" else f"a {run.returned}"
             if run.output is not None:
                 kind = str(run.output.dtype).removeprefix("torch.")
                 got = f"a {kind} tensor of shape {tuple(run.output.shape)}"
@@ -347,7 +349,7 @@ class _Look:
         return ""
 
     def pure(self) -> str:
-        for run in self.asked:
+        for run in self.seen.runs:
             if run.input_changed or run.weights_changed:
                 what = "its input" if run.input_changed else ", ".join(run.weights_changed)
                 return (
@@ -367,7 +369,7 @@ class _Look:
                 if other.endswith("no_grad") and "eval" not in call:
                     continue
                 if not close(outputs.get((trial, other)), outputs[trial, call]):
-                    run = next(r for r in self.asked if (r.trial, r.call) == (trial, call))
+                    run = next(r for r in self.seen.runs if (r.trial, r.call) == (trial, call))
                     return (
                         f"{self.exercise.name} gives two outputs for the same input and weights.\n"
                         f"  fed       {_call_in_words(self.challenge, run)}, twice\n"
@@ -387,7 +389,7 @@ class _Look:
         return ""
 
     def values(self) -> str:
-        for run in self.asked:
+        for run in self.seen.runs:
             right = self.expected[run.trial, run.call].output
             if not close(run.output, right):
                 return (
@@ -399,27 +401,38 @@ class _Look:
         return ""
 
     def _where(self) -> str:
-        """Locate a wrong value by the probes."""
+        """Say where a wrong value comes from, by what each layer is given."""
         if self.seen.extra_used:
             return (
                 "the parameters that the exercise does not have, which your output depends on: "
                 f"{', '.join(self.seen.extra_used)}."
             )
-        probes = list(self.challenge.trials[0].probes)
-        outputs = _outputs(self.seen)
-        right = {
-            probe
-            for probe in probes
-            if (0, probe) in outputs and close(outputs[0, probe], self.expected[0, probe].output)
-        }
-        if not _behaviour(self.seen)["heeds its weights"]:
-            return "where the numbers come from: the output does not change with self's weights."
-        found = self.exercise.locate(right, probes)
-        return found or "each line of forward, beside the diagram of the wiring."
+        used = {name: inputs for name, inputs in self.seen.layer_inputs.items() if inputs}
+        unused = [name for name in self.layer_inputs if name not in used]
+        if not used:
+            return "each line of forward: the layers of self are not called in it."
+        for name, inputs in self.layer_inputs.items():
+            if name in used and len(used[name]) != len(inputs):
+                return f"{name}: it is used {len(used[name])} times, not {len(inputs)}."
+        right = [
+            name
+            for name in used
+            if all(close(a, b) for a, b in zip(used[name], self.layer_inputs[name], strict=True))
+        ]
+        wrong = [name for name in used if name not in right]
+        if wrong:
+            fine = f"{', '.join(right)}: given what it should be. But " if right else ""
+            return f"{fine}{wrong[0]} is given something else: see what comes just before it."
+        if unused:
+            return f"{', '.join(unused)}: not called in forward."
+        return (
+            "what is done with the outputs of the layers at the end: every layer is given what "
+            "it should be."
+        )
 
     def gradients(self) -> str:
         name = self.exercise.name
-        for run in self.asked:
+        for run in self.seen.runs:
             if run.problem:
                 return (
                     f"{name}: the gradient cannot be computed, {run.problem.kind}.\n"
@@ -464,6 +477,11 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
     """
     title = f"{exercise.name} wiring"
     expected = observe_wiring(exercise.network(), challenge)
+    broken = next((run.problem for run in expected.runs if run.problem), expected.problem)
+    if broken is not None:
+        raise RuntimeError(
+            f"the course's own {exercise.name} fails: {broken.kind} {broken.message}"
+        )
     look = _Look(exercise, challenge, seen, expected)
     held: dict[str, bool | None] = dict.fromkeys(WIRING)
     message = diagnosis = ""
@@ -576,7 +594,8 @@ def _shared(challenge: TrainingChallenge) -> dict[str, Tensor]:
 
 def _loss(exercise: Exercise, challenge: TrainingChallenge, weights: dict[str, Tensor]) -> float:
     """Work out the loss that weights give in the right network."""
-    model = exercise.network()(**challenge.arguments)
+    with torch.random.fork_rng(devices=[]):
+        model = exercise.network()(**challenge.arguments).float()
     load_weights(model, weights)
     X, y = challenge.data
     with torch.no_grad():

@@ -57,7 +57,7 @@ class Run:
 
     Attributes:
         trial: index of the trial.
-        call: what was done: a batch's index and a mode ("1 train"), or a probe's name.
+        call: what was done: a batch's index and a mode, as in "1 train" or "0 eval again".
         problem: the exception, if there was one.
         returned: class name of what was returned, "Tensor" if all is well.
         output: the tensor returned, if it was one.
@@ -87,12 +87,14 @@ class WiringObservation:
         problem: what kept the class from being built at all.
         missing: parameters the network should have and has not, or in another shape, as text.
         runs: the calls of `forward`.
+        layer_inputs: layer -> what it was called with in turn, in one call of `forward`.
         extra_used: parameters that the exercise does not have and the output depends on.
     """
 
     problem: Problem | None = None
     missing: list[str] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    layer_inputs: dict[str, list[Tensor]] = field(default_factory=dict)
     extra_used: list[str] = field(default_factory=list)
 
 
@@ -267,10 +269,33 @@ def _observe_trial(
             run = Run(index, f"{number} no_grad")
             _call(model, run, batch.X.clone(), trial.weights)
             seen.runs.append(run)
-    for name, weights in trial.probes.items():
-        run = Run(index, name)
-        _call(model, run, trial.batches[-1].X.clone(), weights)
-        seen.runs.append(run)
+    if index == 0:
+        seen.layer_inputs = _layer_inputs(model, trial)
+
+
+def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
+    """Call the network once more, and note what each layer is called with.
+
+    A layer whose weights are used without calling it, as in `X @ self.layer_1.weight.T`, leaves
+    no trace; the list is then empty.
+    """
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in trial.weights)
+    inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def note(name: str, arguments: tuple[Any, ...]) -> None:
+        if len(inputs[name]) < 10 and arguments and isinstance(arguments[0], Tensor):
+            inputs[name].append(arguments[0].detach().clone())
+
+    hooks = [
+        model.get_submodule(name).register_forward_pre_hook(
+            lambda _, arguments, name=name: note(name, arguments)
+        )
+        for name in layers
+    ]
+    _call(model, Run(0, "trace"), trial.batches[-1].X.clone(), trial.weights)
+    for hook in hooks:
+        hook.remove()
+    return inputs
 
 
 def glance(network: Callable[..., nn.Module], trial: Trial) -> Run:

@@ -1,0 +1,111 @@
+"""A verdict does not depend on which challenge was drawn: fifty seeds, both sides."""
+
+import pytest
+import torch
+
+from skiplab.checks.exercise import all_exercises
+from skiplab.checks.judge import TRAINING_TOLERANCE, close, judge_training, judge_wiring
+from skiplab.checks.observe import observe_training, observe_wiring
+
+EXERCISES = all_exercises()
+SEEDS = [pow(7, k, 2**31 - 1) for k in range(1, 51)]
+
+# Right answers that round differently from the reference, where a tight tolerance would flake.
+DOUBLE = """
+def forward(self, X):
+    given, X = X.double(), X.double()
+    for name, layer in self.named_children():
+        if name.startswith("layer_"):
+            X = (X @ layer.weight.double().T + layer.bias.double()).clamp(min=0)
+    if hasattr(self, "skip_layer"):
+        S = given @ self.skip_layer.weight.double().T + self.skip_layer.bias.double()
+        X = (X + S).clamp(min=0)
+    return X.float()
+"""
+# Wrong answers that come closest to right: one bias, one ReLU, one gradient.
+SUBTLE = ("no-bias-2", "no-relu-2", "frozen-2", "input-detached", "relu-on-skip", "swapped-1-2")
+
+
+@pytest.mark.parametrize("answer", EXERCISES)
+def test_right_answers_pass_for_every_seed(answer):
+    exercise = EXERCISES[answer]
+    for seed in SEEDS:
+        challenge = exercise.draw_challenge(seed)
+        for forward in (exercise.forward, DOUBLE):
+            seen = observe_wiring(exercise.network(forward), challenge)
+            verdict = judge_wiring(exercise, challenge, seen)
+            assert verdict.passed, f"seed {seed}: {verdict.message}\n{forward}"
+
+
+@pytest.mark.parametrize("answer", EXERCISES)
+def test_wrong_answers_fail_for_every_seed(answer):
+    exercise = EXERCISES[answer]
+    subtle = [wrong for wrong in exercise.misconceptions if wrong.name in SUBTLE]
+    assert len(subtle) >= 5
+    for number, seed in enumerate(SEEDS):
+        challenge = exercise.draw_challenge(seed)
+        wrong = subtle[number % len(subtle)]
+        seen = observe_wiring(exercise.network(wrong.forward), challenge)
+        verdict = judge_wiring(exercise, challenge, seen)
+        assert verdict.diagnosis == wrong.name, f"seed {seed}: {wrong.name}"
+
+
+def test_same_seed_asks_the_same_and_another_something_else():
+    exercise = EXERCISES["skipnet3"]
+    one, same, other = (exercise.draw_challenge(seed) for seed in (1, 1, 2))
+    assert torch.equal(one.trials[0].batches[1].X, same.trials[0].batches[1].X)
+    assert not torch.equal(one.trials[0].batches[1].X, other.trials[0].batches[1].X)
+
+
+@pytest.mark.parametrize("answer", EXERCISES)
+def test_challenges_are_as_described(answer):
+    """Negative inputs, live units, a batch of one and one that equals no width."""
+    for seed in SEEDS[:10]:
+        challenge = EXERCISES[answer].draw_challenge(seed)
+        for trial in challenge.trials:
+            alone, together = trial.batches
+            assert len(alone.X) == 1 and torch.equal(alone.X[0], together.X[0])
+            assert len(together.X) not in trial.arguments.values()
+            assert (together.X < 0).any() and (together.X > 0).any()
+            assert all(values.any() for values in trial.weights.values()), "biases, too"
+
+
+def test_training_margin_holds_for_many_seeds():
+    """SkipNet7 ends below the bound and clearly below NormalNet7, whatever is drawn."""
+    exercise = EXERCISES["skipnet7"]
+    right = judge_wiring(
+        exercise,
+        challenge := exercise.draw_challenge(0),
+        observe_wiring(exercise.network(), challenge),
+    )
+    for seed in SEEDS[:12]:
+        challenge = exercise.draw_training(seed)
+        seen = observe_training(exercise.network(DOUBLE), challenge)
+        verdict = judge_training(exercise, right, challenge, seen)
+        assert verdict.passed, f"seed {seed}: {verdict.message}"
+
+
+def test_training_by_another_route_is_noticed():
+    """Losses and weights that do not belong together do not pass."""
+    exercise = EXERCISES["skipnet7"]
+    wiring = exercise.draw_challenge(0)
+    right = judge_wiring(exercise, wiring, observe_wiring(exercise.network(), wiring))
+    challenge = exercise.draw_training(0)
+    seen = observe_training(exercise.network(), challenge)
+    honest = list(seen.losses)
+
+    seen.losses = [loss * (1 - 2 * TRAINING_TOLERANCE) for loss in honest]
+    assert judge_training(exercise, right, challenge, seen).diagnosis == "course"
+    seen.losses = [float("nan")] * len(honest)
+    assert judge_training(exercise, right, challenge, seen).diagnosis == "course"
+    seen.losses = honest[:-1]
+    assert judge_training(exercise, right, challenge, seen).diagnosis == "runs"
+    seen.losses = honest
+    seen.weights = challenge.weights
+    assert judge_training(exercise, right, challenge, seen).diagnosis == "weights"
+
+
+def test_numbers_that_are_not_finite_match_nothing():
+    nan = torch.tensor([float("nan"), 1.0])
+    assert not close(nan, torch.tensor([0.0, 1.0]))
+    assert not close(torch.tensor([float("inf"), 1.0]), torch.tensor([0.0, 1.0]))

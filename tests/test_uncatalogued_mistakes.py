@@ -1,0 +1,168 @@
+"""A wrong network that nobody foresaw fails all the same, and the message says where."""
+
+import pytest
+
+from skiplab.checks import CheckFailed, check_wiring
+from skiplab.checks.exercise import all_exercises
+
+SKIP7 = all_exercises()["skipnet7"]
+NORMAL7 = all_exercises()["normalnet7"]
+CHAIN = "".join(f"    X = self.relu(self.layer_{k}(X))\n" for k in range(1, 8))
+
+
+def changed(old, new):
+    """The right SkipNet7, with one piece of text replaced."""
+    text = (
+        f"def forward(self, X):\n    S = self.skip_layer(X)\n{CHAIN}    return self.relu(X + S)\n"
+    )
+    assert old in text
+    return text.replace(old, new)
+
+
+# What is written, and what the message must say about where it is.
+WRONG = {
+    "cube-at-4": (
+        changed("self.relu(self.layer_4(X))", "self.relu(self.layer_4(X)) ** 3"),
+        "layer_5 is given something else",
+    ),
+    "scale-at-1": (
+        changed("self.relu(self.layer_1(X))", "1.01 * self.relu(self.layer_1(X))"),
+        "layer_2 is given something else",
+    ),
+    "tiny-shift-at-6": (
+        changed("self.relu(self.layer_6(X))", "self.relu(self.layer_6(X) + 0.01)"),
+        "layer_7 is given something else",
+    ),
+    "half-the-bias": (
+        changed("self.layer_3(X)", "self.layer_3(X) - 0.5 * self.layer_3.bias"),
+        "layer_4 is given something else",
+    ),
+    "skip-shifted": (
+        changed("S = self.skip_layer(X)", "S = self.skip_layer(X) + 0.1"),
+        "",
+    ),
+    "skip-squared": (changed("S = self.skip_layer(X)", "S = self.skip_layer(X) ** 2"), "skip path"),
+    "skip-of-reversed-input": (
+        changed("S = self.skip_layer(X)", "S = self.skip_layer(X.flip(1))"),
+        "skip_layer is given something else",
+    ),
+    "mixed-with-product": (
+        changed("self.relu(X + S)", "self.relu(X + S + 0.1 * X * S)"),
+        "every layer is given what it should be",
+    ),
+    "root-of-squares": (
+        changed("self.relu(X + S)", "self.relu((X * X + S * S).sqrt() * S.sign())"),
+        "",
+    ),
+    "gradient-scaled": (
+        changed("self.layer_5(X)", "self.layer_5(0.5 * X + 0.5 * X.detach())"),
+        "wrong gradient",
+    ),
+    "gradient-reversed": (
+        changed("self.relu(X + S)", "(lambda Y: 2 * Y.detach() - Y)(self.relu(X + S))"),
+        "wrong gradient",
+    ),
+    "extra-parameter": (
+        changed("self.relu(X + S)", "self.relu(X + S * self.scale)"),
+        "scale",
+    ),
+    "sorted-over-batch": (changed("self.relu(X + S)", "self.relu(X + S).sort(0)[0]"), "examples"),
+    "batch-dependent-only-when-large": (
+        changed("self.relu(X + S)", "self.relu(X + S) * (1 if len(X) < 5 else 0.9)"),
+        "",
+    ),
+    "only-right-without-gradient": (
+        changed("self.relu(X + S)", "self.relu(X + S) * (0.5 if torch.is_grad_enabled() else 1)"),
+        "two outputs for the same input",
+    ),
+    "right-only-for-lesson-sizes": (
+        changed("self.relu(X + S)", "self.relu(X.view(-1, 32) + S.view(-1, 32)).view(len(X), -1)"),
+        "",
+    ),
+    "crashes-on-one-example": (
+        changed("S = self", "X[1]\n    S = self"),
+        "IndexError",
+    ),
+    "wrong-in-eval-only": (
+        changed("self.relu(X + S)", "self.relu(X + S) if self.training else self.relu(X + 2 * S)"),
+        "",
+    ),
+    "time-dependent": (
+        changed(
+            "self.relu(X + S)",
+            "self.relu(X + S) + 0.01 * (__import__('time').perf_counter_ns() % 997)",
+        ),
+        "",
+    ),
+    "clamped-from-above": (
+        changed("self.relu(X + S)", "self.relu(X + S).clamp(max=1.0)"),
+        "",
+    ),
+    "rounded-to-half": (changed("self.relu(X + S)", "self.relu(X + S).half().float()"), ""),
+    "dict": (changed("self.relu(X + S)", "{'out': self.relu(X + S)}"), "a dict"),
+    "wrong-attribute": (changed("self.layer_2", "self.layer2"), "AttributeError"),
+    "endless-recursion": (changed("self.relu(X + S)", "self(X + S)"), "RecursionError"),
+    "exit": (changed("self.relu(X + S)", "exit(0)"), "SystemExit"),
+    "unsafe-in-place": (
+        changed("    return self.relu(X + S)", "    X += S\n    return self.relu(X)"),
+        "in place",
+    ),
+}
+
+
+def class_of(forward):
+    extra = "\n        self.scale = nn.Parameter(torch.ones(1))" if "self.scale" in forward else ""
+    namespace = {}
+    head = SKIP7.head + extra
+    body = "\n".join(f"    {line}" for line in forward.splitlines())
+    exec(f"import torch\nfrom torch import nn\n\n{head}\n\n{body}\n", namespace)
+    return namespace["SkipNet7"]
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_unforeseen_mistake_fails_and_is_located(case):
+    forward, where = WRONG[case]
+    for seed in (0, 1, 2):
+        with pytest.raises(CheckFailed) as failed:
+            check_wiring(class_of(forward), "skipnet7", seed=seed)
+        message = str(failed.value)
+        assert where in message, f"seed {seed}\n{message}"
+        assert "look at" in message and len(message.splitlines()) >= 3
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        (SKIP7.head.replace("self.layer_5", "self.layer_five"), "layer_5.weight is not there"),
+        (SKIP7.head.replace("hidden_size=128", ""), "cannot be made"),
+        (SKIP7.head.replace("hidden_size, output_size)\n", "hidden_size, 32)\n"), "layer"),
+        (SKIP7.head.replace("        super().__init__()\n", ""), "cannot be made"),
+        (SKIP7.head.replace("nn.Module", "object").replace("super().__init__()", "pass"), "made"),
+    ],
+)
+def test_changed_init_is_told(head, says):
+    namespace = {}
+    body = "\n".join(f"    {line}" for line in SKIP7.forward.splitlines())
+    exec(f"import torch\nfrom torch import nn\n\n{head}\n\n{body}\n", namespace)
+    with pytest.raises(CheckFailed, match=says):
+        check_wiring(namespace["SkipNet7"], "skipnet7")
+
+
+def test_another_exercise_under_this_name_fails():
+    with pytest.raises(CheckFailed, match="skip_layer"):
+        check_wiring(NORMAL7.network(), "skipnet7")
+    with pytest.raises(CheckFailed):
+        check_wiring(all_exercises()["skipnet3"].network(), "skipnet7")
+
+
+@pytest.mark.parametrize(
+    "thing", [None, 3, "SkipNet7", SKIP7.network()(4, 2), [], lambda *_, **__: 1]
+)
+def test_not_a_class_fails(thing):
+    with pytest.raises(CheckFailed, match="SkipNet7"):
+        check_wiring(thing, "skipnet7")
+
+
+def test_unknown_exercise_is_told():
+    with pytest.raises(ValueError, match=r'answer: got "skipnet9", wanted one of .*"skipnet7"'):
+        check_wiring(SKIP7.network(), "skipnet9")
