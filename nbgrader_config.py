@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How a notebook is run, to validate it and to grade it.
 c.Execute.kernel_name = "python3"  # whatever a submission asks for
-c.Execute.timeout = 30  # seconds for a cell; none here needs more than a few
-c.Execute.iopub_timeout = 30  # a busy machine may be slow to pass on what a cell has printed
+c.Execute.timeout = 60  # seconds for a cell; none that is graded needs more than a few
+c.Execute.iopub_timeout = 60  # a busy machine may be slow to pass on what a cell has printed
 c.Execute.startup_timeout = 120
 c.Execute.shutdown_kernel = "immediate"  # nothing is lost, and it saves a second a notebook
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # it warns of talking over TCP, on this machine

@@ -37,8 +37,13 @@ def test_lesson_goes_all_the_way_round(tmp_path, solved):
 
     # What the site sets for students.
     (home / "config").mkdir()
-    site = f'c.Exchange.root = "{exchange}"\nc.CourseDirectory.course_id = "skiplab"\n'
-    (home / "config" / "nbgrader_config.py").write_text(f"c = get_config()\n{site}")
+    (home / "config" / "nbgrader_config.py").write_text(
+        f"c = get_config()\n"
+        f'c.Exchange.root = "{exchange}"\n'
+        f'c.CourseDirectory.course_id = "skiplab"\n'
+        f"c.Execute.timeout = {PATIENT.Execute.timeout}\n"
+        f"c.Execute.iopub_timeout = {PATIENT.Execute.iopub_timeout}\n"
+    )
 
     def pupil(*command, **more):
         return run("nbgrader", *command, cwd=student, **own, **more)
