@@ -31,7 +31,7 @@ def demo(root: Path) -> int:
     started = time.monotonic()
     console = Console(highlight=False)
     course = open_course(root)
-    build(course, [], console=console)
+    build(course, [], console=console, cell_seconds=300)  # this machine may be slow or busy
     folder = course.root / "demo"
     if folder.exists():
         shutil.rmtree(folder)

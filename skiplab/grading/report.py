@@ -122,19 +122,20 @@ def diagnose(notebook: NotebookNode) -> dict[str, str]:
         One line for each graded cell that failed, by its id.
     """
     diagnoses = {}
-    broken = []  # the answer cells so far that stopped, and why
+    broken = []  # the answer cells so far that stopped: source, id, why
     for cell in notebook.cells:
         failure = _failure(cell) if cell.cell_type == "code" else None
         if failure is None:
             continue
+        name = cell.metadata.get("nbgrader", {}).get("grade_id")
         if is_solution(cell):
-            broken.append((cell.source, failure))
+            broken.append((cell.source, name, failure))
         elif is_grade(cell):
             missing = re.match(r"NameError: name '(\w+)' is not defined", failure)
-            for source, cause in broken:
+            for source, answer, cause in broken:
                 if missing and missing[1] in source:
-                    failure = f"its answer cell stopped with {cause}"
-            diagnoses[cell.metadata.nbgrader.grade_id] = failure
+                    failure = f"its answer cell, {answer}, stopped with {cause}"
+            diagnoses[name] = failure
     return diagnoses
 
 
