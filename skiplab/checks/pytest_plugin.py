@@ -20,21 +20,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Say at once, in a line, if the notebook is none."""
+    path = config.getoption("--notebook")
+    if path is None:
+        return
+    # Imported late: this module is loaded in every run of pytest, whatever is tested.
+    from skiplab.checks.answers import NotALesson, read_lesson
+
+    try:
+        read_lesson(Path(path))
+    except NotALesson as error:
+        raise pytest.UsageError(f"--notebook: {error}") from error
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of every property of every check of the notebook's lesson."""
     if "property_of_check" not in metafunc.fixturenames:
         return
-    # Imported late: this module is loaded in every run of pytest, whatever is tested.
-    from skiplab.checks.answers import NotALesson, read_lesson
-    from skiplab.checks.judge import TRAINING, WIRING
-
     path = metafunc.config.getoption("--notebook")
     if path is None:
-        raise pytest.UsageError("skiplab.checks: say which notebook, with --notebook PATH")
-    try:
-        _, exercises = read_lesson(Path(path))
-    except NotALesson as error:
-        raise pytest.UsageError(f"--notebook: {error}") from error
+        pytest.exit("skiplab.checks: say which notebook, with --notebook PATH", returncode=4)
+    from skiplab.checks.answers import read_lesson
+    from skiplab.checks.judge import TRAINING, WIRING
+
+    _, exercises = read_lesson(Path(path))
     cases = [(exercise, "wiring", name) for exercise in exercises for name in WIRING]
     cases += [
         (exercise, "trains", name)

@@ -1,0 +1,272 @@
+"""Every claim in the text of a lesson is measured again here, and every number is accounted for.
+
+A number in a lesson's text is either part of what is asked for (`GIVEN`), from a source that the
+text names (`SOURCES`), or a measurement; then it stands in `MEASURED` with the test that makes it.
+"""
+
+import re
+
+import pytest
+import torch
+from conftest import LESSONS, notebook
+from torch import nn
+
+import skiplab
+from skiplab.checks.exercise import all_exercises
+
+NETWORKS = {exercise.name: exercise.network() for exercise in all_exercises().values()}
+SEEDS = 30
+SAMPLES = 200
+BEST = 1 / 12
+
+
+class SkipOnly(nn.Module):
+    def __init__(self, input_size, output_size, hidden_size=128):
+        super().__init__()
+        self.skip_layer = nn.Linear(input_size, output_size)
+
+    def forward(self, X):
+        return torch.relu(self.skip_layer(X))
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """The four networks and the skip alone, over the seeds of the lessons."""
+    networks = NETWORKS | {"SkipOnly": SkipOnly}
+    return {
+        name: skiplab.train_over_seeds(network, SEEDS, samples=SAMPLES)
+        for name, network in networks.items()
+    }
+
+
+def trained(name, seed=0, samples=SAMPLES, epochs=100, learning_rate=0.01):
+    X, y = skiplab.make_data(samples, seed=seed)
+    torch.manual_seed(seed)
+    model = NETWORKS[name](512, 32)
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
+    losses = skiplab.train_model(model, epochs, X, y, nn.MSELoss(), optimizer, 0)
+    return model, X, y, losses
+
+
+def median(values):
+    return values.double().median().item()
+
+
+# Lesson 1
+
+
+def test_deeper_plain_network_is_worse_in_every_seed(runs):
+    assert (runs["NormalNet7"].final_loss > runs["NormalNet3"].final_loss).all()
+
+
+def test_fewer_examples_hardly_change_the_loss():
+    """2,000 examples stand for 100,000, and 200 for 2,000."""
+    for name in NETWORKS:
+        few = trained(name)[3][-1]
+        some = trained(name, samples=2_000)[3][-1]
+        assert few == pytest.approx(some, abs=0.01), name
+    # The full size takes minutes. Its first steps do not, and the gradient decides the rest.
+    some = trained("NormalNet3", samples=2_000, epochs=5)[3]
+    full = trained("NormalNet3", samples=100_000, epochs=5)[3]
+    assert some == pytest.approx(full, abs=0.005)
+
+
+def test_gradient_vanishes_in_the_deep_plain_network(runs):
+    deep = {name: median(values) for name, values in runs["NormalNet7"].gradients.items()}
+    shallow = {name: median(values) for name, values in runs["NormalNet3"].gradients.items()}
+    assert deep["layer_7"] > 10 * deep["layer_1"], "falls by a factor of more than ten"
+    assert min(deep, key=deep.get) == "layer_2"
+    assert max(shallow.values()) < 2.5 * min(shallow.values()), "no such slope in NormalNet3"
+    assert shallow["layer_1"] > 20 * deep["layer_1"]
+
+
+def test_first_layer_has_the_largest_input():
+    model, X, _, _ = trained("NormalNet7", epochs=1)
+    sizes = [X.norm(dim=1).mean().item()]
+    for k in range(1, 7):
+        X = torch.relu(getattr(model, f"layer_{k}")(X))
+        sizes.append(X.norm(dim=1).mean().item())
+    assert max(sizes) == sizes[0]
+
+
+def test_best_constant_and_dead_unit_cost_what_the_text_says():
+    _, y = skiplab.make_data(100_000)
+    assert ((y - 0.5) ** 2).mean().item() == pytest.approx(1 / 12, abs=1e-3)
+    assert (y**2).mean().item() == pytest.approx(1 / 3, abs=1e-3)
+    for constant in (0.4, 0.45, 0.55, 0.6):
+        assert ((y - constant) ** 2).mean() > ((y - 0.5) ** 2).mean()
+
+
+def test_plain_networks_start_near_zero(runs):
+    """Their loss before training is close to that of the answer 0, which is 1/3."""
+    for name in ("NormalNet3", "NormalNet7"):
+        assert median(runs[name].losses[:, 0]) == pytest.approx(1 / 3, abs=0.04)
+
+
+def test_deeper_plain_network_has_more_dead_outputs(runs):
+    deep, shallow = runs["NormalNet7"].dead_outputs, runs["NormalNet3"].dead_outputs
+    assert median(deep) > 1.5 * median(shallow)
+    assert (deep > shallow).sum() >= 27
+
+
+def test_long_training_gets_stuck_at_the_cost_of_the_dead_units():
+    model, X, _, losses = trained("NormalNet7", epochs=200, learning_rate=0.1)
+    dead = skiplab.dead_outputs(model, X)
+    assert losses[-1] == pytest.approx((dead / 3 + (32 - dead) * BEST) / 32, abs=0.005)
+    assert losses[-40] - losses[-1] < 0.001, "it is stuck"
+    # … and these are steps that count as twenty times the hundred of the experiment.
+    slow = trained("NormalNet7", epochs=100)[3][-1]
+    assert trained("NormalNet7", epochs=10, learning_rate=0.1)[3][-1] == pytest.approx(
+        slow, abs=0.005
+    )
+
+
+def gradients(**options):
+    X, y = skiplab.make_data(2_000)
+    plain = skiplab.make_plain_network(7, **options)
+    return skiplab.layer_gradients(plain, X, y, nn.MSELoss()), plain, X, y
+
+
+def test_sigmoid_vanishes_further_and_starts_near_the_best_loss():
+    for seed in range(5):
+        relu, *_ = gradients(seed=seed)
+        sigmoid, plain, X, y = gradients(activation="sigmoid", seed=seed)
+        assert sigmoid["layer_1"] < relu["layer_1"] / 1_000
+        loss = nn.functional.mse_loss(plain(X), y).item()
+        assert loss == pytest.approx(BEST, abs=0.01)
+
+
+def test_slopes_of_the_sigmoid():
+    z = torch.linspace(-10, 10, 10_001, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(torch.sigmoid(z).sum(), z)
+    assert slope.max().item() == pytest.approx(0.25)
+    assert pytest.approx(6e-5, rel=0.05) == 0.25**7
+
+
+def test_he_initialisation_keeps_the_gradient():
+    for seed in range(5):
+        he, *_ = gradients(init="he", seed=seed)
+        default, *_ = gradients(seed=seed)
+        assert max(he.values()) < 5 * min(he.values()), "about the same in every layer"
+        assert max(default.values()) > 10 * min(default.values())
+
+
+def test_default_initialisation_has_the_variance_in_the_text():
+    for n in (128, 512):
+        weights = nn.Linear(n, 4_000).weight
+        assert weights.var().item() == pytest.approx(1 / (3 * n), rel=0.02)
+        assert weights.abs().max().item() <= n**-0.5
+        he = skiplab.make_plain_network(2, init="he", input_size=n, hidden_size=4_000)
+        assert he.layer_1.weight.var().item() == pytest.approx(2 / n, rel=0.02)
+
+
+# Lesson 2
+
+
+def test_every_run_with_a_skip_ends_below_every_run_without(runs):
+    with_skip = torch.cat([runs["SkipNet3"].final_loss, runs["SkipNet7"].final_loss])
+    without = torch.cat([runs["NormalNet3"].final_loss, runs["NormalNet7"].final_loss])
+    assert with_skip.max() < without.min()
+
+
+def test_deeper_skip_network_wins_a_coin_flip(runs):
+    wins = int((runs["SkipNet7"].final_loss < runs["SkipNet3"].final_loss).sum())
+    assert 10 <= wins <= 20, "about half of 30: 95 of 100 fair coins fall here"
+    # The ranges overlap almost completely.
+    one, other = runs["SkipNet3"].final_loss, runs["SkipNet7"].final_loss
+    assert other.min() < one.median() < other.max() and one.min() < other.median() < one.max()
+
+
+def test_one_seed_misleads_as_it_did():
+    """For the seed of the experiment the deeper skip network ends lower."""
+    assert trained("SkipNet7", samples=2_000)[3][-1] < trained("SkipNet3", samples=2_000)[3][-1]
+
+
+def test_long_skip_does_not_bring_the_gradient_to_the_first_layer(runs):
+    with_skip = runs["SkipNet7"].gradients
+    assert (with_skip["layer_1"] < runs["NormalNet7"].gradients["layer_1"]).all()
+    first = median(with_skip["layer_1"])
+    assert median(with_skip["skip_layer"]) > 100 * first, "skip_layer gets a large gradient"
+
+
+def test_skip_alone_does_nearly_all_the_work():
+    for seed in range(10):
+        model, X, y, _ = trained("SkipNet7", seed=seed)
+        loss = {}
+        for silent in ("none", "layer_7", "skip_layer"):
+            keep = {name: values.clone() for name, values in model.state_dict().items()}
+            if silent != "none":
+                nn.init.zeros_(getattr(model, silent).weight)
+                nn.init.zeros_(getattr(model, silent).bias)
+            with torch.no_grad():
+                loss[silent] = nn.functional.mse_loss(model(X), y).item()
+            model.load_state_dict(keep)
+        assert loss["layer_7"] == pytest.approx(loss["none"], abs=0.01), f"seed {seed}"
+        assert loss["skip_layer"] > 0.25, f"seed {seed}"
+
+
+def test_one_layer_does_as_well_as_eight(runs):
+    alone, whole = median(runs["SkipOnly"].final_loss), median(runs["SkipNet7"].final_loss)
+    assert alone == pytest.approx(whole, abs=0.01)
+
+
+def test_skip_leaves_fewer_dead_outputs(runs):
+    for depth in (3, 7):
+        with_skip = runs[f"SkipNet{depth}"].dead_outputs
+        assert (with_skip < runs[f"NormalNet{depth}"].dead_outputs).sum() >= 28
+
+
+def test_relu_after_the_sum_stops_the_gradient_on_the_skip():
+    torch.manual_seed(1)
+    layer = nn.Linear(4, 4)
+    given = torch.tensor([-2.0, -1.0, 1.0, 2.0])
+    for block, negative in (
+        (lambda x: torch.relu(layer(x)) + x, True),
+        (lambda x: torch.relu(layer(x) + x), False),
+    ):
+        x = given.clone().requires_grad_()
+        output = block(x)
+        assert (output < 0).any().item() is negative
+    # On the skip itself: what arrives at x when the layer's own path is cut.
+    x = given.clone().requires_grad_()
+    total = layer(x.detach()) + x
+    torch.relu(total).sum().backward()
+    assert torch.equal(x.grad, (total > 0).float())
+    assert (x.grad == 0).any(), "the text says that it stops the gradient; here it must"
+
+
+# Numbers
+
+SOURCES = {
+    "1_vanishing_gradients": {"2.2", "1991", "2010"},
+    "2_skip_connections": {"4.62", "1,001"},
+}
+MEASURED = {
+    "1_vanishing_gradients": {
+        "0.083": BEST,
+        "0.333": 1 / 3,
+        "2,000": "test_fewer_examples_hardly_change_the_loss",
+        "100,000": "test_fewer_examples_hardly_change_the_loss",
+        "200": "test_fewer_examples_hardly_change_the_loss",
+    },
+    "2_skip_connections": {"0.22": all_exercises()["skipnet7"].loss_bound},
+}
+GIVEN = {"0.5", "0.01", "512", "128", "100"}
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_number_with_a_point_or_three_digits_is_accounted_for(lesson):
+    """Small whole numbers (points, minutes, layers, seeds) are the text's own business."""
+    known = SOURCES[lesson] | set(MEASURED[lesson]) | GIVEN
+    for cell in notebook("source", lesson).cells:
+        if cell.cell_type != "markdown":
+            continue
+        text = re.sub(r"\[arXiv [^]]*\]\([^)]*\)|arXiv \d+\.\d+", "", cell.source)
+        text = re.sub(r"\b(19|20)\d\d\b", "", text)
+        found = set(re.findall(r"\d[\d,]*\.\d+|\d{1,3}(?:,\d{3})+|\d{3,}", text))
+        assert found <= known, f"{cell.id}: where do {sorted(found - known)} come from?"
+    for written, meant in MEASURED[lesson].items():
+        if isinstance(meant, float):
+            assert float(written) == pytest.approx(meant, abs=0.0005)
+        else:
+            assert meant in globals()
