@@ -73,7 +73,7 @@ def test_what_is_no_lesson_is_told_in_a_line(contents, says, tmp_path):
 
 
 def test_notebook_must_be_named(tmp_path):
-    shown = run("pytest", "--pyargs", "skiplab.checks", cwd=tmp_path, status=4)
+    shown = run("pytest", "--pyargs", "skiplab.checks", cwd=tmp_path, status=1)
     assert "say which notebook, with --notebook PATH" in shown
 
 

@@ -40,7 +40,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     path = metafunc.config.getoption("--notebook")
     if path is None:
-        pytest.exit("skiplab.checks: say which notebook, with --notebook PATH", returncode=4)
+        metafunc.parametrize("property_of_check", [None], ids=["no-notebook"])
+        return
     from skiplab.checks.answers import read_lesson
     from skiplab.checks.judge import TRAINING, WIRING
 

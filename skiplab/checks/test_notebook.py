@@ -18,6 +18,8 @@ SEED = 0
 @pytest.fixture(scope="session")
 def verdict_of(pytestconfig: pytest.Config) -> Iterator[Callable[[Exercise, str], Verdict]]:
     """Give the verdict on an exercise's check; each is reached once."""
+    if pytestconfig.getoption("--notebook") is None:
+        pytest.fail("say which notebook, with --notebook PATH", pytrace=False)
     path = Path(pytestconfig.getoption("--notebook")).resolve()
     notebook, _ = read_lesson(path)
     with running_answers(notebook, path.parent) as (ask, stopped):
