@@ -6,6 +6,7 @@ the student's code, and gives the same verdict each time.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,6 +56,17 @@ RELATIVE_TOLERANCE = 1e-4
 ABSOLUTE_TOLERANCE = 2e-5  # in units of the largest expected number
 
 
+def _wrapped(message: str) -> str:
+    """Break the long lines of a message, under the text of their first part."""
+    lines = message.splitlines()
+    return "\n".join(
+        [
+            *lines[:1],
+            *(textwrap.fill(line, 96, subsequent_indent=" " * 12) for line in lines[1:]),
+        ]
+    )
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What came of a check.
@@ -72,6 +84,10 @@ class Verdict:
     lines: dict[str, str]
     diagnosis: str = ""
     message: str = ""
+
+    def __post_init__(self) -> None:
+        """Make the message fit a notebook's width."""
+        object.__setattr__(self, "message", _wrapped(self.message))
 
     @property
     def passed(self) -> bool:
@@ -281,7 +297,7 @@ class _Look:
         if any(problem and problem.kind == "NotImplementedError" for problem in problems):
             return (
                 f"{self.exercise.name}.forward is not implemented yet.\n"
-                "  look at   the answer cell: put your code in place of "
+                "  where     the answer cell: put your code in place of "
                 "`raise NotImplementedError()`, run the cell, then run this one again."
             )
         return ""
@@ -292,19 +308,19 @@ class _Look:
         if problem and problem.kind == "NotAClass":
             return (
                 f"{name} is {problem.message}, where the class is needed.\n"
-                f"  look at   names that you gave twice: {name} should stay the class itself."
+                f"  where     names that you gave twice: {name} should stay the class itself."
             )
         if problem:
             return (
                 f"{name} cannot be made, or cannot take the exercise's weights.\n"
                 f"  seen      {_problem_in_words(problem)}\n"
-                "  look at   __init__: the exercise needs it as it was given."
+                "  where     __init__: the exercise needs it as it was given."
             )
         if self.seen.missing:
             return (
                 f"{name} does not have the layers of the exercise.\n"
                 f"  seen      {'; '.join(self.seen.missing[:3])}\n"
-                "  look at   __init__: the exercise needs it as it was given."
+                "  where     __init__: the exercise needs it as it was given."
             )
         return ""
 
@@ -313,13 +329,13 @@ class _Look:
         if not broken:
             return ""
         run = broken[0]
-        hint = "look at   that line, and at the shapes of what it is given."
+        hint = "where     that line, and at the shapes of what it is given."
         healthy = {run.trial for run in self.seen.runs} - {run.trial for run in broken}
         if healthy:
             sizes = self.challenge.trials[max(healthy)].arguments
             hint = (
                 f"but       with {', '.join(f'{k}={v}' for k, v in sizes.items())} it runs.\n"
-                "  look at   numbers and names in forward that only fit one size, or a path "
+                "  where     numbers and names in forward that only fit one size, or a path "
                 "that skips the layer which changes the size."
             )
         return (
@@ -344,7 +360,7 @@ class _Look:
                 f"  seen      {got}\n"
                 f"  expected  {wanted}\n"
                 f"  fed       {_call_in_words(self.challenge, run)}\n"
-                "  look at   the last lines of forward, and at the layer the output comes from."
+                "  where     the last lines of forward, and at the layer the output comes from."
             )
         return ""
 
@@ -355,7 +371,7 @@ class _Look:
                 return (
                     f"{self.exercise.name}.forward changes {what}.\n"
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
-                    "  look at   what is done in place: a name ending in an underscore, "
+                    "  where     what is done in place: a name ending in an underscore, "
                     "+= and the like, .data."
                 )
         return ""
@@ -373,7 +389,7 @@ class _Look:
                     return (
                         f"{self.exercise.name} gives two outputs for the same input and weights.\n"
                         f"  fed       {_call_in_words(self.challenge, run)}, twice\n"
-                        "  look at   anything random in forward, and at attributes of self that "
+                        "  where     anything random in forward, and at attributes of self that "
                         "forward changes."
                     )
         return ""
@@ -383,7 +399,7 @@ class _Look:
             return (
                 f"{self.exercise.name} lets the examples of a batch change each other's output.\n"
                 "  seen      the first example gives one output alone, another one in a batch\n"
-                "  look at   anything that works over the first dimension: mean, sum, max, an "
+                "  where     anything that works over the first dimension: mean, sum, max, an "
                 "index, a reshape."
             )
         return ""
@@ -396,7 +412,7 @@ class _Look:
                     f"{self.exercise.name} computes something else than the wiring asked for.\n"
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
                     f"{_first_difference(run.output, right)}\n"
-                    f"  look at   {self._where()}"
+                    f"  where     {self._where()}"
                 )
         return ""
 
@@ -437,7 +453,7 @@ class _Look:
                 return (
                     f"{name}: the gradient cannot be computed, {run.problem.kind}.\n"
                     f"  seen      {_problem_in_words(run.problem)}\n"
-                    "  look at   what is done in place: a tensor that the gradient needs was "
+                    "  where     what is done in place: a tensor that the gradient needs was "
                     "changed."
                 )
             right = self.expected[run.trial, run.call].gradients
@@ -457,7 +473,7 @@ class _Look:
                     f"{name} gives the right output, but the wrong gradient.\n"
                     f"  seen      {seen}\n"
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
-                    "  look at   anything that leaves the graph: detach, .data, no_grad, .numpy(), "
+                    "  where     anything that leaves the graph: detach, .data, no_grad, .numpy(), "
                     ".item(), torch.tensor(…)."
                 )
         return ""
@@ -502,7 +518,7 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
                 if line.startswith(("  seen", "  expected", "  fed"))
             ]
             message = "\n".join(
-                [f"{exercise.name}: {wrong.mistake}.", *facts, f"  look at   {wrong.look}"]
+                [f"{exercise.name}: {wrong.mistake}.", *facts, f"  where     {wrong.look}"]
             )
             diagnosis = wrong.name
     return Verdict(title, held, WIRING, diagnosis, message)
@@ -547,7 +563,7 @@ def judge_training(
         return failing(
             "runs",
             f"{name} does not get through its training.\n  seen      {text}\n"
-            "  look at   anything in forward that changes from call to call.",
+            "  where     anything in forward that changes from call to call.",
         )
     held["runs"] = True
     right = observe_training(exercise.network(), challenge)
@@ -558,7 +574,7 @@ def judge_training(
                 f"{name} does not train as the right network does.\n"
                 f"  seen      loss {loss:.4f} before step {epoch + 1}\n"
                 f"  expected  about {wanted:.4f}\n"
-                "  look at   anything in forward that changes from call to call.",
+                "  where     anything in forward that changes from call to call.",
             )
     held["course"] = True
     final = _loss(exercise, challenge, seen.weights)
@@ -569,7 +585,7 @@ def judge_training(
             f"{name}'s weights after training are not those that give its loss.\n"
             f"  seen      loss {final:.4f} with these weights in the right network\n"
             f"  expected  about {wanted:.4f}\n"
-            "  look at   anything in forward that replaces or copies layers.",
+            "  where     anything in forward that replaces or copies layers.",
         )
     held["weights"] = True
     if not final < exercise.loss_bound:
