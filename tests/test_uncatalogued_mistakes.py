@@ -41,7 +41,7 @@ WRONG = {
         changed("S = self.skip_layer(X)", "S = self.skip_layer(X) + 0.1"),
         "",
     ),
-    "skip-squared": (changed("S = self.skip_layer(X)", "S = self.skip_layer(X) ** 2"), "skip path"),
+    "skip-squared": (changed("S = self.skip_layer(X)", "S = self.skip_layer(X) ** 2"), "at the end"),
     "skip-of-reversed-input": (
         changed("S = self.skip_layer(X)", "S = self.skip_layer(X.flip(1))"),
         "skip_layer is given something else",
