@@ -141,8 +141,8 @@ def explain(output: str) -> str:
     """What the output of pip or venv says went wrong, and what to do, in one line."""
     if re.search(r"No space left on device|Errno 28|Disk quota exceeded", output):
         return (
-            f"the disk is full. Free about 3 GB in {ROOT} and in your temporary folder,"
-            " and run this again."
+            f"the disk is full. Free 2 GB (6 GB where PyTorch comes with GPU support) in {ROOT}"
+            " and in your temporary folder, and run this again."
         )
     if re.search(
         r"NewConnectionError|NameResolutionError|Failed to establish a new connection"

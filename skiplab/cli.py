@@ -39,7 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="skiplab", description=__doc__.split("`: ")[-1])
+    parser = argparse.ArgumentParser(
+        prog="skiplab", description=__doc__.split("command: ")[1].capitalize()
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser(
