@@ -63,6 +63,38 @@ def make_course(folder, *parts):
     return folder
 
 
+def make_small_course(folder):
+    """A course with a lesson named `small` that runs in a moment, for what every lesson shares."""
+    common = {"schema_version": 3, "task": False}
+    answer = {"grade": False, "solution": True, "locked": False, **common}
+    test = {"grade": True, "solution": False, "locked": True, "points": 2, **common}
+    cells = [nbformat.v4.new_markdown_cell("# Small", id="title")]
+    for name, solution, check in (
+        ("first", "x = 6 * 7", "assert x == 42"),
+        ("second", "y = x + 1", "assert y == 43"),
+    ):
+        cells += [
+            nbformat.v4.new_code_cell(
+                f"### BEGIN SOLUTION\n{solution}\n### END SOLUTION",
+                id=name,
+                metadata={"nbgrader": answer | {"grade_id": name}},
+            ),
+            nbformat.v4.new_code_cell(
+                f"### BEGIN HIDDEN TESTS\n{check}\n### END HIDDEN TESTS",
+                id=f"{name}-test",
+                metadata={"nbgrader": test | {"grade_id": f"{name}-test"}},
+            ),
+        ]
+    skip = {"tags": ["skip-execution"]}
+    cells.append(nbformat.v4.new_code_cell("print('demo', x)", id="demo", metadata=skip))
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    made = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    (folder / "source" / "small").mkdir(parents=True)
+    nbformat.write(made, folder / "source" / "small" / "small.ipynb")
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    return folder
+
+
 def hand_in(course, student, lesson, contents):
     """Put a notebook, or text that should be one, into a course's `submitted/`."""
     path = course / "submitted" / student / lesson / f"{lesson}.ipynb"

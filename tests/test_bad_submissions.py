@@ -3,13 +3,12 @@
 import copy
 
 import pytest
-from conftest import LESSONS, graded, hand_in, make_course, run
+from conftest import hand_in, make_small_course, read, run
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.utils import is_solution
 
-LESSON = LESSONS[0]
-TESTS = graded(LESSON, "code")
-FIRST, *_, LAST = TESTS
+LESSON = "small"
+FIRST, LAST = "first-test", "second-test"
 
 # Student: what `skiplab grade` says of the submission. These cannot be graded …
 REFUSED = {
@@ -32,12 +31,15 @@ ODD = {
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory, solved):
-    """A course in which every kind of bad submission stands between two good ones."""
-    course = make_course(tmp_path_factory.mktemp("bad") / "course")
+def course(tmp_path_factory):
+    """A course in which every kind of bad submission stands between two good ones.
+
+    The lesson is a small one: the notebooks of the real ones run in the demo's test.
+    """
+    course = make_small_course(tmp_path_factory.mktemp("bad") / "course")
 
     def notebook(change=lambda cells: None):
-        made = copy.deepcopy(solved[LESSON])
+        made = read(course / "source" / LESSON / f"{LESSON}.ipynb")
         change(made.cells)
         return made
 
@@ -105,14 +107,12 @@ def scores(course):
                 continue
             if any(grade.auto_score is not None for grade in submission.grades):
                 found[student.id] = {
-                    grade.name: grade.auto_score or 0.0
-                    for grade in submission.grades
-                    if grade.name in TESTS
+                    grade.name: grade.auto_score or 0.0 for grade in submission.grades
                 }
     return found
 
 
-FULL = {name: float(points) for name, points in TESTS.items()}
+FULL = {FIRST: 2.0, LAST: 2.0}
 EXPECTED = {
     "a-good": FULL,
     "missing-test": FULL | {FIRST: 0.0},

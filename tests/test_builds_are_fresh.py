@@ -11,7 +11,7 @@ import time
 
 import nbformat
 import pytest
-from conftest import LESSONS, ROOT, notebook, run
+from conftest import LESSONS, ROOT, make_small_course, notebook, run
 from nbgrader.utils import is_solution
 
 from skiplab.cli import main
@@ -160,34 +160,12 @@ def test_notebooks_carry_nothing_of_the_machine_that_made_them(kind, lesson):
     assert not any("execution" in cell.metadata for cell in found.cells)
 
 
-# What builds what, and when: on a lesson of three cells, to be quick.
+# What builds what, and when: on a small lesson, to be quick.
 
 
 @pytest.fixture(scope="module")
 def made_once(tmp_path_factory):
-    """A course with one small lesson, built."""
-    answer = {"grade": False, "solution": True, "locked": False, "grade_id": "answer"}
-    test = {"grade": True, "solution": False, "locked": True, "grade_id": "test", "points": 1}
-    common = {"schema_version": 3, "task": False}
-    cells = [
-        nbformat.v4.new_markdown_cell("# Small", id="title"),
-        nbformat.v4.new_code_cell(
-            "### BEGIN SOLUTION\nx = 6 * 7\n### END SOLUTION",
-            id="answer",
-            metadata={"nbgrader": answer | common},
-        ),
-        nbformat.v4.new_code_cell("x == 42", id="test", metadata={"nbgrader": test | common}),
-        nbformat.v4.new_code_cell(
-            "print('demo', x)", id="demo", metadata={"tags": ["skip-execution"]}
-        ),
-    ]
-    made = nbformat.v4.new_notebook(
-        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    )
-    course = tmp_path_factory.mktemp("small") / "course"
-    (course / "source" / "small").mkdir(parents=True)
-    nbformat.write(made, course / "source" / "small" / "small.ipynb")
-    shutil.copy(ROOT / "nbgrader_config.py", course)
+    course = make_small_course(tmp_path_factory.mktemp("small") / "course")
     build(course)
     return course
 

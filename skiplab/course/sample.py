@@ -31,11 +31,12 @@ def demo(root: Path) -> int:
     started = time.monotonic()
     console = Console(highlight=False)
     course = open_course(root)
+    students = find_samples(course)
     build(course, [], console=console, cell_seconds=300)  # this machine may be slow or busy
     folder = course.root / "demo"
     if folder.exists():
         shutil.rmtree(folder)
-    make_sample_course(course, course.root / "examples", folder)
+    make_sample_course(course, students, folder)
     sample = open_course(folder)
     for lesson in sample.lessons:
         console.print()
@@ -44,41 +45,55 @@ def demo(root: Path) -> int:
     return 0
 
 
-def make_sample_course(course: Course, examples: Path, to: Path) -> None:
-    """Make a course directory with the submissions that `examples/` describes.
+def find_samples(course: Course) -> list[Path]:
+    """The folders of the sample class in `examples/`.
+
+    In each, `ANSWER.py` or `ANSWER.md` is what stands in the answer cell of that id, and
+    `LESSON.ipynb` a whole submission. Where there is no file, code is the course's own solution
+    and a written answer is not given.
 
     Args:
-        course: Where the lessons come from, built.
-        examples: A folder for each student, and in it `ANSWER.py` or `ANSWER.md` for what stands
-            in the answer cell of that id, or `LESSON.ipynb` for a whole submission. Where there is
-            no file, code is the course's own solution and a written answer is not given.
-        to: The new course directory.
+        course: The course.
 
     Raises:
-        CourseError: There are no examples, or a file there is for no answer of the course.
+        CourseError: There are none, or a file there is for no answer of the course.
     """
+    examples = course.root / "examples"
     students = sorted(path for path in examples.glob("*") if path.is_dir())
     if not students:
         raise CourseError(f"There is no sample class in {examples}.")
-    solved = {lesson: answers(course.source(lesson)) for lesson in course.lessons}
-    known = {name for own in solved.values() for name in own} | set(solved)
+    known = {name for lesson in course.lessons for name in answers(course.source(lesson))}
     for path in (path for student in students for path in student.iterdir()):
-        if path.stem not in known:
+        if path.stem not in known | set(course.lessons):
             raise CourseError(f"{path}: the course has no answer “{path.stem}”.")
+    return students
+
+
+def make_sample_course(course: Course, students: list[Path], to: Path) -> None:
+    """Make a course directory with the submissions of a sample class.
+
+    Args:
+        course: Where the lessons come from, built.
+        students: The folders with their answers; see `find_samples`.
+        to: The new course directory.
+    """
     shutil.copytree(course.root / "source", to / "source")
     shutil.copy(course.root / "nbgrader_config.py", to)
     for student in students:
-        for lesson, own in solved.items():
+        given = {path.stem: path for path in student.iterdir()}
+        for lesson in course.lessons:
             submission = to / "submitted" / student.name / lesson / f"{lesson}.ipynb"
             submission.parent.mkdir(parents=True)
-            if (student / submission.name).is_file():
-                shutil.copy(student / submission.name, submission)
+            if lesson in given:
+                shutil.copy(given[lesson], submission)
                 continue
-            given = {
-                path.stem: path.read_text(encoding="utf-8").strip() for path in student.iterdir()
+            texts = answers(course.source(lesson)) | {
+                name: path.read_text(encoding="utf-8").strip()
+                for name, path in given.items()
+                if path.suffix != ".ipynb"
             }
             release = course.root / "release" / lesson / submission.name
-            nbformat.write(fill_in(release, own | given), submission)
+            nbformat.write(fill_in(release, texts), submission)
 
 
 def fill_in(release: Path, answers: dict[str, str]) -> NotebookNode:
