@@ -31,6 +31,9 @@ STEPS = {
     "clones": "X = self.relu({layer}(X.clone()))",
     "remembers-for-plots": "X = self.relu({layer}(X))\nself.last_activation = X.detach()",
     "bound-method": "X = self.relu.forward({layer}.forward(X))",
+    "logs": "X = self.relu({layer}(X))\nlogging.warning('shape %s', X.shape)",
+    "checkpoint": "X = torch.utils.checkpoint.checkpoint(\n"
+    "    lambda h: self.relu({layer}(h)), X, use_reentrant=True\n)",
     "walrus": "X = self.relu(Z := {layer}(X))",
 }
 
@@ -130,7 +133,10 @@ def right_answers(exercise):
     skip = "skip_layer" in exercise.head
     depth = exercise.head.count("self.layer_")
     numbers = range(1, depth + 1)
-    imports = "import functools, sys, warnings\nimport torch.nn.functional as F\n\n\n"
+    imports = (
+        "import functools, logging, sys, warnings\n"
+        "import torch.nn.functional as F\nimport torch.utils.checkpoint\n\n\n"
+    )
     found = {}
 
     def add(style, lines, head=None, before="", after=""):
@@ -168,6 +174,12 @@ def right_answers(exercise):
         "unused-layer-in-init",
         [*start, *[f"X = self.relu(self.layer_{k}(X))" for k in numbers], end],
         head=f"{exercise.head}\n        self.unused = nn.Linear(input_size, 3)",
+    )
+    add(
+        "frozen-constant-in-init",
+        [*start, *[f"X = self.one * self.relu(self.layer_{k}(X))" for k in numbers], end],
+        head=f"{exercise.head}\n"
+        "        self.one = nn.Parameter(torch.ones(1), requires_grad=False)",
     )
     add(
         "helper-outside",

@@ -1,5 +1,7 @@
 """A wrong network that nobody foresaw fails all the same, and the message says where."""
 
+import re
+
 import pytest
 
 from skiplab.checks import CheckFailed, check_wiring
@@ -41,7 +43,10 @@ WRONG = {
         changed("S = self.skip_layer(X)", "S = self.skip_layer(X) + 0.1"),
         "",
     ),
-    "skip-squared": (changed("S = self.skip_layer(X)", "S = self.skip_layer(X) ** 2"), "at the end"),
+    "skip-squared": (
+        changed("S = self.skip_layer(X)", "S = self.skip_layer(X) ** 2"),
+        "at the end",
+    ),
     "skip-of-reversed-input": (
         changed("S = self.skip_layer(X)", "S = self.skip_layer(X.flip(1))"),
         "skip_layer is given something else",
@@ -166,3 +171,104 @@ def test_not_a_class_fails(thing):
 def test_unknown_exercise_is_told():
     with pytest.raises(ValueError, match=r'answer: got "skipnet9", wanted one of .*"skipnet7"'):
         check_wiring(SKIP7.network(), "skipnet9")
+
+
+# Found by people who set out to find wrong networks that pass.
+SNEAKY = {
+    "stochastic-depth": changed(
+        "    X = self.relu(self.layer_2(X))\n",
+        "    if not (self.training and torch.rand(1) < 0.3):\n"
+        "        X = self.relu(self.layer_2(X))\n",
+    ),
+    "only-the-first-64": changed("self.relu(X + S)", "self.relu(X + S)[:64]"),
+    "other-statistics-for-large-batches": changed(
+        "self.relu(X + S)", "self.relu(X + S) - (len(X) > 16) * self.relu(X + S).mean(0)"
+    ),
+    "skip-only-for-small-batches": changed("self.relu(X + S)", "self.relu(X + S * (len(X) < 100))"),
+    "clamped-inputs": changed("S = self", "X = X.clamp(-5, 5)\n    S = self"),
+    "clamped-at-ten": changed("self.relu(X + S)", "(X + S).clamp(0, 10)"),
+    "scaled-when-large": changed(
+        "S = self", "X = X / 255 if X.abs().max() > 10 else X\n    S = self"
+    ),
+    "remembers-by-shape": changed(
+        "S = self",
+        "if getattr(self, 'm', X[:0]).shape != X.shape:\n"
+        "        self.m = (X > -0.1).float()\n"
+        "    X = X * self.m\n    S = self",
+    ),
+    "turns-wrong-after-thirty-calls": changed(
+        "S = self",
+        "self.n = getattr(self, 'n', 0) + 1\n    X = X * (self.n < 30)\n    S = self",
+    ),
+    "parameter-made-in-forward": changed(
+        "    return",
+        "    if not hasattr(self, 'g'):\n"
+        "        self.g = nn.Parameter(torch.zeros(1))\n"
+        "    X = X + self.g\n    return",
+    ),
+    "squeezed-skip": changed("self.skip_layer(X)", "self.skip_layer(X).squeeze()"),
+    "backward-in-forward": changed(
+        "    return",
+        "    if X.requires_grad:\n        X.mean().backward(retain_graph=True)\n    return",
+    ),
+    "gradient-hook": changed(
+        "    return",
+        "    if X.requires_grad:\n        X.register_hook(lambda g: g.clamp(-10, 10))\n    return",
+    ),
+    "division-by-a-spread-of-one": changed("self.relu(X + S)", "self.relu(X + S) / X.std(0)"),
+    "layer-made-in-forward": changed(
+        "S = self",
+        "if not hasattr(self, 'norm'):\n"
+        "        self.norm = nn.LayerNorm(X.shape[1])\n"
+        "    X = self.norm(X)\n    S = self",
+    ),
+    "sparse": changed("self.relu(X + S)", "self.relu(X + S).to_sparse()"),
+    "layer-deleted": changed("    return", "    del self.layer_2\n    return"),
+}
+
+
+@pytest.mark.parametrize("case", SNEAKY)
+def test_sneaky_mistake_fails(case):
+    for seed in (0, 1, 2):
+        with pytest.raises(CheckFailed):
+            check_wiring(class_of(SNEAKY[case]), "skipnet7", seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"def forward": "def foward"}, "has no forward"),
+        ({"self.layer_3 = nn.Linear(hidden_size, hidden_size)": "self.layer_3 = self.layer_2"}, ""),
+        ({"hidden_size=128": "hidden_size=64"}, r"\(64, 512\), not \(128, 512\)"),
+        ({"nn.ReLU()": "nn.LeakyReLU()"}, "leaky relu .* self.relu is in __init__"),
+        ({"nn.ReLU()": "nn.ReLU6()"}, "relu6"),
+        ({"self.skip_layer(X)": "torch.softmax(X.long(), 1)"}, "stops with NotImplementedError"),
+        ({"self.skip_layer(X)": "self.skip_layer(x)"}, "NameError"),
+        ({"self.skip_layer(X)": "self.skip_layer(X.sqrt())"}, "nan"),
+    ],
+)
+def test_slip_is_told_as_what_it_is(changes, says):
+    source = SKIP7.source()
+    for old, new in changes.items():
+        assert old in source
+        source = source.replace(old, new)
+    namespace = {}
+    exec(f"import torch\nfrom torch import nn\n\n{source}", namespace)
+    with pytest.raises(CheckFailed) as failed:
+        check_wiring(namespace["SkipNet7"], "skipnet7")
+    assert re.search(says, " ".join(str(failed.value).split())), failed.value
+
+
+def test_layer_used_twice_in_a_loop_over_children_is_located():
+    loop = (
+        "def forward(self, X):\n    S = self.skip_layer(X)\n    for f in self.children():\n"
+        "        X = self.relu(f(X))\n    return self.relu(X + S)"
+    )
+    with pytest.raises(CheckFailed, match="skip_layer: it is used 2 times, not 1"):
+        check_wiring(class_of(loop), "skipnet7")
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", "a"), ("seed", -1), ("fresh", 2.5)])
+def test_wrong_arguments_are_told(name, value):
+    with pytest.raises(ValueError, match=f"{name}: got {value!r}, wanted a whole number"):
+        check_wiring(SKIP7.network(), "skipnet7", **{name: value})

@@ -45,6 +45,14 @@ def find_exercise(network: object, answer: str | None) -> Exercise:
     return exercises[key]
 
 
+def _seeds(seed: int, fresh: int) -> list[int]:
+    """Return the seeds of the challenges to ask: one that is given, or fresh ones."""
+    for name, value, wanted in (("seed", seed, "0 to 2147483647"), ("fresh", fresh, "0 or more")):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+            raise ValueError(f"{name}: got {value!r}, wanted a whole number, {wanted}")
+    return [fresh_seed() for _ in range(fresh)] or [seed]
+
+
 def _report(verdicts: list[Verdict], fresh: int) -> None:
     """Print what holds, and stop at the first verdict that found a mistake."""
     failed = next((verdict for verdict in verdicts if not verdict.passed), None)
@@ -79,11 +87,11 @@ def check_wiring(
 
     Raises:
         CheckFailed: something is wrong; the message says what, and where to look.
-        ValueError: there is no such exercise.
+        ValueError: there is no such exercise, or `seed` or `fresh` is no whole number.
     """
     exercise = find_exercise(network, answer)
     verdicts = []
-    for drawn in [fresh_seed() for _ in range(fresh)] or [seed]:
+    for drawn in _seeds(seed, fresh):
         challenge = exercise.draw_challenge(drawn)
         verdicts.append(judge_wiring(exercise, challenge, observe_wiring(network, challenge)))
         if not verdicts[-1].passed:
@@ -111,13 +119,13 @@ def check_training(
 
     Raises:
         CheckFailed: something is wrong; the message says what, and where to look.
-        ValueError: there is no such exercise.
+        ValueError: there is no such exercise, or `seed` or `fresh` is no whole number.
     """
     exercise = find_exercise(network, answer)
     if exercise.rival is None:
         raise ValueError(f'answer: got "{exercise.answer}", wanted an exercise that is to train')
     verdicts = []
-    for drawn in [fresh_seed() for _ in range(fresh)] or [seed]:
+    for drawn in _seeds(seed, fresh):
         question = exercise.draw_challenge(drawn)
         wiring = judge_wiring(exercise, question, observe_wiring(network, question))
         training = exercise.draw_training(drawn)

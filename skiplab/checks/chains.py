@@ -12,15 +12,16 @@ The right `forward` for three layers and a skip is::
 
 from __future__ import annotations
 
+from skiplab.checks.challenge import Size
 from skiplab.checks.exercise import Exercise
 from skiplab.checks.wrong_chains import Chain, misconceptions
 
 SIZES = (
-    {"input_size": 8, "output_size": 8, "hidden_size": 8},
-    {"input_size": 5, "output_size": 3, "hidden_size": 7},
-    {"input_size": 512, "output_size": 32, "hidden_size": 128},
+    Size({"input_size": 8, "output_size": 8, "hidden_size": 8}, examples=5),
+    Size({"input_size": 5, "output_size": 3, "hidden_size": 7}, examples=4, scale=100.0),
+    Size({"input_size": 4, "output_size": 1, "hidden_size": 6}, examples=7, scale=0.01),
+    Size({"input_size": 512, "output_size": 32}, examples=9),  # and the default hidden_size
 )
-EXAMPLES = (5, 4, 9)
 
 
 def class_head(name: str, depth: int, skip: bool) -> str:
@@ -67,7 +68,6 @@ def chain_exercise(
         misconceptions=misconceptions(name, depth, skip),
         sizes=SIZES,
         input_shape=lambda arguments: (arguments["input_size"],),
-        examples=EXAMPLES,
         rival=rival,
         loss_bound=0.22,
     )

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
 
+# More examples than any student's guess at a batch size.
+MANY = 130
+
 # A unit whose value before a ReLU is this close to zero, measured in units of the typical
 # value, could fire in one correct implementation and not in another that rounds differently.
 # Such an example is not used. Float32 rounding is a hundred times smaller.
@@ -35,6 +38,21 @@ class Batch:
     upstream: Tensor
 
 
+@dataclass(frozen=True)
+class Size:
+    """A size of network to try.
+
+    Attributes:
+        arguments: keyword arguments for the student's class.
+        examples: how many examples the second batch holds; no width of the network.
+        scale: how large inputs, biases and upstream gradients are.
+    """
+
+    arguments: dict[str, int]
+    examples: int
+    scale: float = 1.0
+
+
 @dataclass(frozen=True, eq=False)
 class Trial:
     """One size of network with weights, and what is fed to it.
@@ -42,7 +60,8 @@ class Trial:
     Attributes:
         arguments: keyword arguments for the student's class.
         weights: parameter name -> values, for every parameter the network must have.
-        batches: the inputs; the first is the first example of the second, alone.
+        batches: the inputs; the first is the first example of the second, alone. In a
+            challenge's first trial a third has as many as the second, and a fourth many more.
     """
 
     arguments: dict[str, int]
@@ -94,22 +113,24 @@ def fresh_seed() -> int:
     return secrets.randbelow(2**31)
 
 
-def draw_weights(network: nn.Module, generator: torch.Generator) -> Weights:
+def draw_weights(network: nn.Module, generator: torch.Generator, scale: float) -> Weights:
     """Draw weights *and biases* that keep the network alive under ReLU.
 
     Args:
         network: a network; only the names and shapes of its parameters are used.
         generator: the source of randomness.
+        scale: how large the biases are, to go with inputs of that size.
 
     Returns:
-        Parameter name -> values: matrices with variance 2/n_in (He et al. 2015, §2.2), so that
-        neither signal nor gradient fades or explodes with depth; vectors with variance 1/4.
+        Parameter name -> values: matrices with variance 2/n_in (He et al. 2015, 1502.01852,
+        section 2.2), so that neither signal nor gradient fades or explodes with depth; vectors
+        with standard deviation scale / 2.
     """
     weights = {}
     for name, parameter in network.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
-        fan_in = parameter[0].numel() if parameter.dim() > 1 else 8
-        weights[name] = noise * (2 / fan_in) ** 0.5
+        is_matrix = parameter.dim() > 1
+        weights[name] = noise * ((2 / parameter[0].numel()) ** 0.5 if is_matrix else scale / 2)
     return weights
 
 
@@ -143,43 +164,46 @@ def _is_telling(values: list[Tensor]) -> bool:
 
 def draw_trial(
     reference: Callable[..., nn.Module],
-    arguments: dict[str, int],
+    size: Size,
     input_shape: tuple[int, ...],
-    examples: int,
     generator: torch.Generator,
+    thorough: bool = False,
 ) -> Trial:
     """Draw weights, inputs and upstream gradients for one size of network.
 
     Args:
         reference: the right network's class.
-        arguments: keyword arguments for it.
+        size: the size.
         input_shape: shape of one example.
-        examples: how many examples the larger batch holds.
         generator: the source of randomness.
+        thorough: draw a third and a fourth batch, too.
 
     Returns:
-        A trial. No ReLU of the reference is at its kink, none is dead, and none
-        lets everything through.
+        A trial. No ReLU of the reference is at its kink, none is dead, and none lets everything
+        through.
 
     Raises:
         RuntimeError: no such trial was found; the reference can then not be tested this way.
     """
-    network = reference(**arguments).float()
+    network = reference(**size.arguments).float()
+    lengths = [size.examples, *([size.examples, MANY] if thorough else [])]
     for _ in range(50):
-        weights = draw_weights(network, generator)
+        weights = draw_weights(network, generator, size.scale)
         load_weights(network, weights)
         # Draw more examples than needed and keep those that are away from every kink.
-        X = torch.randn((8 * examples, *input_shape), generator=generator, dtype=torch.float32)
+        X = size.scale * torch.randn(
+            (8 * sum(lengths), *input_shape), generator=generator, dtype=torch.float32
+        )
         values = _values_before_relu(network, X)
         near = torch.zeros(len(X), dtype=torch.bool)
         for value in values:
             near |= (value.abs() < KINK_MARGIN * value.std()).flatten(1).any(dim=1)
-        X = X[~near][:examples]
-        if len(X) < examples or not _is_telling(_values_before_relu(network, X)):
+        X = X[~near][: sum(lengths)]
+        if len(X) < sum(lengths) or not _is_telling(_values_before_relu(network, X[: lengths[0]])):
             continue
         with torch.no_grad():
             shape = network(X).shape
-        upstream = torch.randn(shape, generator=generator, dtype=torch.float32)
-        batches = (Batch(X[:1], upstream[:1]), Batch(X, upstream))
-        return Trial(arguments, weights, batches)
-    raise RuntimeError(f"no telling weights found for {reference.__name__} with {arguments}")
+        upstream = size.scale * torch.randn(shape, generator=generator, dtype=torch.float32)
+        batches = map(Batch, X.split(lengths), upstream.split(lengths))
+        return Trial(size.arguments, weights, (Batch(X[:1], upstream[:1]), *batches))
+    raise RuntimeError(f"no telling weights found for {reference.__name__} with {size.arguments}")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from skiplab.checks.challenge import Challenge, TrainingChallenge, draw_trial
+from skiplab.checks.challenge import Challenge, Size, TrainingChallenge, draw_trial
 from skiplab.lesson.data import make_data
 
 
@@ -55,9 +55,8 @@ class Exercise:
         head: the class's text down to the line before `forward`, as the lesson gives it.
         forward: the right `forward`, as text.
         misconceptions: wrong ones; of several that match, the first names the mistake.
-        sizes: constructor arguments of each trial; the first has all widths equal.
+        sizes: the size of each trial; the first has all widths equal, the last is the lesson's.
         input_shape: shape of one example, from the constructor arguments.
-        examples: how many examples the larger batch of each trial has; equals no width.
         rival: a network, trained likewise, whose loss the trained network must stay below; None
             where an exercise asks for no training.
         loss_bound: what the loss after the short training must stay below.
@@ -69,9 +68,8 @@ class Exercise:
     head: str
     forward: str
     misconceptions: tuple[Misconception, ...]
-    sizes: tuple[dict[str, int], ...]
+    sizes: tuple[Size, ...]
     input_shape: Callable[[dict[str, int]], tuple[int, ...]]
-    examples: tuple[int, ...]
     rival: Exercise | None = None
     loss_bound: float = float("inf")
 
@@ -100,8 +98,14 @@ class Exercise:
         reference = self.network()
         with torch.random.fork_rng(devices=[]):
             trials = tuple(
-                draw_trial(reference, size, self.input_shape(size), examples, generator)
-                for size, examples in zip(self.sizes, self.examples, strict=True)
+                draw_trial(
+                    reference,
+                    size,
+                    self.input_shape(size.arguments),
+                    generator,
+                    thorough=size is self.sizes[0],
+                )
+                for size in self.sizes
             )
         return Challenge(seed, trials)
 
@@ -111,19 +115,20 @@ class Exercise:
         Args:
             seed: the same seed gives the same challenge.
         """
-        arguments = self.sizes[-1]
+        arguments = self.sizes[-1].arguments
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             model = self.network()(**arguments).float()
         weights = {name: values.detach() for name, values in model.named_parameters()}
-        data = make_data(300, arguments["input_size"], arguments["output_size"], seed=seed)
+        data = make_data(64, arguments["input_size"], arguments["output_size"], seed=seed)
         return TrainingChallenge(seed, arguments, weights, data)
 
 
 @cache
 def _compile(source: str, name: str) -> type[nn.Module]:
     namespace: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional, "np": np}
-    exec(compile(source, f"<{name}>", "exec"), namespace)
+    with torch.random.fork_rng(devices=[]):  # some misconceptions make a network right away
+        exec(compile(source, f"<{name}>", "exec"), namespace)
     return namespace[name]
 
 

@@ -106,9 +106,14 @@ def close(seen: Tensor | None, expected: Tensor | None) -> bool:
     if seen.shape != expected.shape:
         return False
     seen, expected = seen.double(), expected.double()
-    scale = float(expected.abs().max()) if expected.numel() else 0.0
+    finite = expected[expected.isfinite()]
+    scale = float(finite.abs().max()) if finite.numel() else 0.0
     return torch.allclose(
-        seen, expected, rtol=RELATIVE_TOLERANCE, atol=ABSOLUTE_TOLERANCE * max(scale, 1e-3)
+        seen,
+        expected,
+        rtol=RELATIVE_TOLERANCE,
+        atol=ABSOLUTE_TOLERANCE * max(scale, 1e-6),
+        equal_nan=True,
     )
 
 
@@ -141,7 +146,7 @@ def _same_run(seen: Run, expected: Run) -> bool:
     if (seen.gradients is None) != (expected.gradients is None):
         return False
     return seen.gradients is None or all(
-        close(gradient, expected.gradients[name]) for name, gradient in seen.gradients.items()
+        close(seen.gradients.get(name), gradient) for name, gradient in expected.gradients.items()
     )
 
 
@@ -230,7 +235,7 @@ def _matching(
         if not wrong.numbers and not unsteady:
             continue
         network = exercise.network(wrong.forward, wrong.after)
-        first = glance(network, challenge.trials[0])
+        first = glance(network, challenge)
         same = _same_run if wrong.numbers else _same_kind
         if not same(runs[0, first.call], first):
             continue
@@ -253,8 +258,9 @@ def _call_in_words(challenge: Challenge, run: Run) -> str:
     trial = challenge.trials[run.trial]
     sizes = ", ".join(f"{name}={value}" for name, value in trial.arguments.items())
     examples = len(trial.batches[int(run.call[0])].X)
-    mode = "eval" if "eval" in run.call or "no_grad" in run.call else "train"
-    return f"a batch of {examples} in {mode} mode, {sizes}"
+    mode = "train mode" if "train" in run.call else "eval mode"
+    mode += " without gradients" if "no_grad" in run.call else ""
+    return f"a batch of {examples} in {mode}, {sizes}"
 
 
 def _problem_in_words(problem: Problem) -> str:
@@ -293,13 +299,24 @@ class _Look:
         self.layer_inputs = expected.layer_inputs
 
     def implemented(self) -> str:
+        name = self.exercise.name
         problems = [self.seen.problem, *(run.problem for run in self.seen.runs)]
-        if any(problem and problem.kind == "NotImplementedError" for problem in problems):
-            return (
-                f"{self.exercise.name}.forward is not implemented yet.\n"
-                "  where     the answer cell: put your code in place of "
-                "`raise NotImplementedError()`, run the cell, then run this one again."
-            )
+        for problem in problems:
+            if problem is None or problem.kind != "NotImplementedError":
+                continue
+            if 'missing the required "forward"' in problem.message:
+                return (
+                    f"{name} has no forward.\n"
+                    "  where     the line `def forward(self, X):`: its spelling, and its "
+                    "indentation, which is that of __init__."
+                )
+            # The stub raises it bare; PyTorch's own say what is not implemented.
+            if problem.code.startswith("raise NotImplementedError") or not problem.message:
+                return (
+                    f"{name}.forward is not implemented yet.\n"
+                    "  where     the answer cell: put your code in place of "
+                    "`raise NotImplementedError()`, run the cell, then run this one again."
+                )
         return ""
 
     def builds(self) -> str:
@@ -329,9 +346,13 @@ class _Look:
         if not broken:
             return ""
         run = broken[0]
-        hint = "where     that line, and at the shapes of what it is given."
+        hint = "where     that line."
+        if any(word in run.problem.message for word in ("shape", "size", "dimension")):
+            hint = "where     that line, and the shapes of what it is given."
         healthy = {run.trial for run in self.seen.runs} - {run.trial for run in broken}
-        if healthy:
+        if 0 in healthy and (found := self._misused()):
+            hint = f"where     {found}"
+        elif healthy:
             sizes = self.challenge.trials[max(healthy)].arguments
             hint = (
                 f"but       with {', '.join(f'{k}={v}' for k, v in sizes.items())} it runs.\n"
@@ -354,7 +375,9 @@ class _Look:
                 kind = str(run.output.dtype).removeprefix("torch.")
                 got = f"a {kind} tensor of shape {tuple(run.output.shape)}"
                 if run.output.dtype == right.dtype and run.output.shape == right.shape:
-                    continue
+                    if run.output.isfinite().all():
+                        continue
+                    got, wanted = "nan or inf among the numbers", "finite numbers"
             return (
                 f"{self.exercise.name}.forward does not return what it should.\n"
                 f"  seen      {got}\n"
@@ -378,20 +401,16 @@ class _Look:
 
     def repeatable(self) -> str:
         outputs = _outputs(self.seen)
-        for trial, call in outputs:
-            if not call.endswith("again"):
-                continue
-            for other in (call.removesuffix(" again"), f"{call[0]} no_grad"):
-                if other.endswith("no_grad") and "eval" not in call:
-                    continue
-                if not close(outputs.get((trial, other)), outputs[trial, call]):
-                    run = next(r for r in self.seen.runs if (r.trial, r.call) == (trial, call))
-                    return (
-                        f"{self.exercise.name} gives two outputs for the same input and weights.\n"
-                        f"  fed       {_call_in_words(self.challenge, run)}, twice\n"
-                        "  where     anything random in forward, and at attributes of self that "
-                        "forward changes."
-                    )
+        for run in self.seen.runs:
+            number, mode, *_ = run.call.split()
+            before = outputs[run.trial, f"{number} {mode.replace('no_grad', 'eval')}"]
+            if not close(run.output, before):
+                return (
+                    f"{self.exercise.name} gives two outputs for the same input and weights.\n"
+                    f"  fed       {_call_in_words(self.challenge, run)}, more than once\n"
+                    "  where     anything random in forward, and attributes of self that "
+                    "forward changes."
+                )
         return ""
 
     def rows(self) -> str:
@@ -423,13 +442,10 @@ class _Look:
                 "the parameters that the exercise does not have, which your output depends on: "
                 f"{', '.join(self.seen.extra_used)}."
             )
+        if misused := self._misused():
+            return misused
         used = {name: inputs for name, inputs in self.seen.layer_inputs.items() if inputs}
         unused = [name for name in self.layer_inputs if name not in used]
-        if not used:
-            return "each line of forward: the layers of self are not called in it."
-        for name, inputs in self.layer_inputs.items():
-            if name in used and len(used[name]) != len(inputs):
-                return f"{name}: it is used {len(used[name])} times, not {len(inputs)}."
         right = [
             name
             for name in used
@@ -440,11 +456,21 @@ class _Look:
             fine = f"{', '.join(right)}: given what it should be. But " if right else ""
             return f"{fine}{wrong[0]} is given something else: see what comes just before it."
         if unused:
-            return f"{', '.join(unused)}: not called in forward."
+            return f"{', '.join(unused)}: not called in forward, at least in this size."
         return (
             "what is done with the outputs of the layers at the end: every layer is given what "
             "it should be."
         )
+
+    def _misused(self) -> str:
+        """Say which layer is called too often or, while others are called, not at all."""
+        called = {name: len(inputs) for name, inputs in self.seen.layer_inputs.items()}
+        if not any(called.values()):
+            return "each line of forward: the layers of self are not called in it."
+        for name, inputs in self.layer_inputs.items():
+            if called[name] and called[name] != len(inputs):
+                return f"{name}: it is used {called[name]} times, not {len(inputs)}."
+        return ""
 
     def gradients(self) -> str:
         name = self.exercise.name
@@ -464,7 +490,7 @@ class _Look:
                 none = [
                     key
                     for key in wrong
-                    if run.gradients[key] is None or not run.gradients[key].abs().max() > 0
+                    if run.gradients[key] is None or run.gradients[key].abs().max() == 0
                 ]
                 seen = (
                     f"no gradient at {', '.join(none)}" if none else f"wrong at {', '.join(wrong)}"
@@ -473,8 +499,8 @@ class _Look:
                     f"{name} gives the right output, but the wrong gradient.\n"
                     f"  seen      {seen}\n"
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
-                    "  where     anything that leaves the graph: detach, .data, no_grad, .numpy(), "
-                    ".item(), torch.tensor(…)."
+                    "  where     anything that leaves the graph (detach, .data, no_grad, .numpy(), "
+                    ".item(), torch.tensor(…), copies of layers) or changes gradients (hooks)."
                 )
         return ""
 

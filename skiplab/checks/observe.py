@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import linecache
+import logging
+import random
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -131,7 +134,8 @@ def _quiet() -> Iterator[None]:
     One thread is enough for networks this small, and two of them on a busy machine wait for each
     other far longer than they compute.
     """
-    threads = torch.get_num_threads()
+    threads, level = torch.get_num_threads(), logging.root.manager.disable
+    numpy_state, python_state = np.random.get_state(), random.getstate()
     torch.set_num_threads(1)
     try:
         with (
@@ -139,12 +143,18 @@ def _quiet() -> Iterator[None]:
             contextlib.redirect_stderr(io.StringIO()),
             warnings.catch_warnings(),
             torch.random.fork_rng(devices=[]),
+            torch.inference_mode(False),
+            torch.autocast("cpu", enabled=False),
             torch.enable_grad(),
         ):
             warnings.simplefilter("ignore")
+            logging.disable()  # a handler may hold on to the real stderr
             yield
     finally:
+        logging.disable(level)
         torch.set_num_threads(threads)
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def _build(network: Callable[..., nn.Module], arguments: dict[str, int]) -> nn.Module:
@@ -166,19 +176,45 @@ def _missing_parameters(model: nn.Module, weights: Weights) -> list[str]:
             continue
         if shape != tuple(values.shape):
             missing.append(f"{name} has shape {shape}, not {tuple(values.shape)}")
+    if not missing:
+        names: dict[int, str] = {}
+        for name in weights:
+            first = names.setdefault(id(model.get_parameter(name)), name)
+            if first != name:
+                missing.append(f"{name} is the same as {first}")
     return missing
 
 
 def _extra_parameters(model: nn.Module, weights: Weights) -> dict[str, nn.Parameter]:
-    """Find parameters beyond those of the exercise. A layer under a second name is not one."""
-    known = {id(model.get_parameter(name)) for name in weights}
-    return {name: p for name, p in model.named_parameters() if id(p) not in known}
+    """Find learnable parameters beyond those of the exercise, layers with a second name apart."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    known = {id(parameters.get(name)) for name in weights}
+    return {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if id(parameter) not in known
+        and parameter.requires_grad
+        and not isinstance(parameter, nn.parameter.UninitializedParameter)
+    }
+
+
+def _randomise_extra(model: nn.Module, weights: Weights, done: set[int]) -> None:
+    """Give parameters beyond the exercise's random values: where they are used, it will show."""
+    with torch.no_grad():
+        for parameter in _extra_parameters(model, weights).values():
+            if id(parameter) not in done:
+                parameter.uniform_(-1, 1)
+                done.add(id(parameter))
 
 
 def _changed_weights(model: nn.Module, weights: Weights) -> list[str]:
     """List the parameters whose values are not those given."""
     parameters = dict(model.named_parameters(remove_duplicate=False))
-    return [name for name, values in weights.items() if not torch.equal(parameters[name], values)]
+    return [
+        name
+        for name, values in weights.items()
+        if name not in parameters or not torch.equal(parameters[name], values)
+    ]
 
 
 def _call(model: nn.Module, run: Run, X: Tensor, weights: Weights) -> Tensor | None:
@@ -199,6 +235,9 @@ def _call(model: nn.Module, run: Run, X: Tensor, weights: Weights) -> Tensor | N
     run.weights_changed = _changed_weights(model, weights)
     if not isinstance(output, Tensor):
         return None
+    if output.layout != torch.strided or output.is_quantized or output.device.type != "cpu":
+        run.returned = f"{output.type()} of another kind"
+        return None
     run.output = output.detach().clone()
     run.attached = output.requires_grad
     return output
@@ -206,71 +245,82 @@ def _call(model: nn.Module, run: Run, X: Tensor, weights: Weights) -> Tensor | N
 
 def _pull_back(
     model: nn.Module, run: Run, output: Tensor, X: Tensor, batch: Batch, weights: Weights
-) -> None:
-    """Send the upstream gradient back and note what arrives where."""
-    names = ["X", *weights, *_extra_parameters(model, weights)]
-    tensors = [X, *(model.get_parameter(name) for name in names[1:])]
-    if not output.requires_grad:
-        run.gradients = dict.fromkeys(names)
-        return
-    if output.shape != batch.upstream.shape or not output.is_floating_point():
-        return
-    wanted = [tensor for tensor in tensors if tensor.requires_grad]
-    try:
-        gradients = iter(
-            torch.autograd.grad(output, wanted, batch.upstream.to(output.dtype), allow_unused=True)
-        )
-    except Exception as error:
-        run.problem = describe_problem(error, "backward")
-        return
+) -> list[str]:
+    """Send the upstream gradient back, as training does, and note what arrives where.
+
+    Returns:
+        The parameters beyond the exercise's that got a gradient.
+    """
+    if output.requires_grad:
+        if output.shape != batch.upstream.shape or not output.is_floating_point():
+            return []
+        try:
+            output.backward(batch.upstream.to(output.dtype))
+        except Exception as error:
+            run.problem = describe_problem(error, "backward")
+            return []
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    tensors = {"X": X} | {name: parameters.get(name) for name in weights}
     run.gradients = {
-        name: next(gradients) if tensor.requires_grad else None
-        for name, tensor in zip(names, tensors, strict=True)
+        name: None if tensor is None or tensor.grad is None else tensor.grad.detach().clone()
+        for name, tensor in tensors.items()
     }
+    return [
+        name
+        for name, parameter in _extra_parameters(model, weights).items()
+        if parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
+    ]
 
 
 def _observe_trial(
-    network: Callable[..., nn.Module], index: int, trial: Trial, seen: WiringObservation
+    network: Callable[..., nn.Module],
+    index: int,
+    trial: Trial,
+    seeds: tuple[int, int],
+    seen: WiringObservation,
 ) -> None:
     """Run one trial and add what was seen to the observation."""
     model = _build(network, trial.arguments)
     seen.missing = _missing_parameters(model, trial.weights)
     if seen.missing:
         return
-    extra = _extra_parameters(model, trial.weights)
-    with torch.no_grad():
-        for parameter in extra.values():
-            parameter.uniform_(-1, 1)
+    randomised: set[int] = set()
+    _randomise_extra(model, trial.weights, randomised)
+
+    def call(number: int, how: str, seed: int, X: Tensor) -> tuple[Run, Tensor | None]:
+        torch.default_generator.manual_seed(seed)
+        run = Run(index, f"{number} {how}")
+        output = _call(model, run, X, trial.weights)
+        seen.runs.append(run)
+        return run, output
+
+    # The seeds tell random numbers from memory: the second and the third call share one.
+    first, second = seeds
     for number, batch in enumerate(trial.batches):
         for mode in ("train", "eval"):
             model.train(mode == "train")
-            # The seeds tell random numbers from memory: the second and the third call share one.
-            torch.default_generator.manual_seed(1)
-            run = Run(index, f"{number} {mode}")
-            _call(model, run, batch.X.clone(), trial.weights)
-            seen.runs.append(run)
+            call(number, mode, first, batch.X.clone())
+            _randomise_extra(model, trial.weights, randomised)  # made only now, in forward
 
-            run = Run(index, f"{number} {mode} again")
-            # Not a leaf, so that changing it in place is possible, as it is in the plain call.
             leaf = batch.X.clone().requires_grad_()
-            torch.default_generator.manual_seed(2)
-            output = _call(model, run, leaf.clone(), trial.weights)
+            model.zero_grad(set_to_none=True)
+            # Not a leaf, so that changing it in place is possible, as it is in the plain call.
+            run, output = call(number, f"{mode} again", second, leaf.clone())
             if output is not None:
-                _pull_back(model, run, output, leaf, batch, trial.weights)
-            if run.gradients:
-                for name in extra:
-                    gradient = run.gradients.pop(name)
-                    used = gradient is not None and bool(gradient.abs().max() > 0)
-                    if used and name not in seen.extra_used:
+                for name in _pull_back(model, run, output, leaf, batch, trial.weights):
+                    if name not in seen.extra_used:
                         seen.extra_used.append(name)
-            seen.runs.append(run)
         with torch.no_grad():
-            torch.default_generator.manual_seed(2)
-            run = Run(index, f"{number} no_grad")
-            _call(model, run, batch.X.clone(), trial.weights)
-            seen.runs.append(run)
-    if index == 0:
-        seen.layer_inputs = _layer_inputs(model, trial)
+            call(number, "no_grad", second, batch.X.clone())
+    if index > 0 or any(run.problem for run in seen.runs):
+        return
+    # Many calls, with inputs that take turns: for what happens only sometimes, or only later.
+    for turn in range(20):
+        for mode in ("train", "eval"):
+            model.train(mode == "train")
+            number = 1 + turn % 2
+            call(number, f"{mode} turn {turn}", first + turn, trial.batches[number].X.clone())
+    seen.layer_inputs = _layer_inputs(model, trial)
 
 
 def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
@@ -292,21 +342,29 @@ def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
         )
         for name in layers
     ]
-    _call(model, Run(0, "trace"), trial.batches[-1].X.clone(), trial.weights)
+    _call(model, Run(0, "trace"), trial.batches[1].X.clone(), trial.weights)
     for hook in hooks:
         hook.remove()
     return inputs
 
 
-def glance(network: Callable[..., nn.Module], trial: Trial) -> Run:
+def _seeds(challenge: Challenge) -> tuple[int, int]:
+    """Two seeds for PyTorch's generator that nobody who does not know the challenge knows."""
+    generator = torch.Generator().manual_seed(challenge.seed)
+    first, second = torch.randint(2**31, (2,), generator=generator).tolist()
+    return first, second
+
+
+def glance(network: Callable[..., nn.Module], challenge: Challenge) -> Run:
     """Call a network of the course once: the cheapest look that tells most of them apart.
 
     Returns:
-        The same as the run "1 train" of `observe_wiring` for that trial.
+        The same as the first trial's run "1 train" of `observe_wiring`.
     """
+    trial = challenge.trials[0]
     run = Run(0, "1 train")
     with _quiet():
-        torch.default_generator.manual_seed(1)
+        torch.default_generator.manual_seed(_seeds(challenge)[0])
         _call(_build(network, trial.arguments), run, trial.batches[1].X.clone(), trial.weights)
     return run
 
@@ -315,7 +373,8 @@ def observe_wiring(network: Any, challenge: Challenge) -> WiringObservation:  # 
     """Ask a network class a challenge.
 
     Each batch of each trial is fed twice in train mode, twice in eval mode and once without
-    gradients; the second time the upstream gradient is sent back.
+    gradients; the second time the upstream gradient is sent back. In the first trial forty more
+    calls follow.
 
     Args:
         network: what the student's name stands for; it should be a class.
@@ -331,7 +390,7 @@ def observe_wiring(network: Any, challenge: Challenge) -> WiringObservation:  # 
     with _quiet():
         for index, trial in enumerate(challenge.trials):
             try:
-                _observe_trial(network, index, trial, seen)
+                _observe_trial(network, index, trial, _seeds(challenge), seen)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

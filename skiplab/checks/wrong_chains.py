@@ -66,7 +66,8 @@ OTHER_ACTIVATIONS = {
     "silu": "F.silu({})",
     "softplus": "F.softplus({})",
     "abs": "torch.abs({})",
-    "relu6": "torch.clamp({}, 0, 1)",
+    "relu6": "F.relu6({})",
+    "clamp": "torch.clamp({}, 0, 1)",
 }
 
 
@@ -101,13 +102,13 @@ def _activation_mistakes(chain: Chain) -> list[Misconception]:
             )
         )
     for name, template in OTHER_ACTIVATIONS.items():
-        label = "clamping to [0, 1]" if name == "relu6" else name.replace("-", " ")
+        label = "clamping to [0, 1]" if name == "clamp" else name.replace("-", " ")
         found.append(
             Misconception(
                 f"{name}-everywhere",
                 "activation of another kind",
                 f"{label} is used where ReLU is asked for",
-                "The lesson's networks use self.relu everywhere.",
+                "Look at what follows each layer, and at what self.relu is in __init__.",
                 chain.having(
                     chain.every("X = " + template.format("self.layer_{k}(X)")),
                     chain.last[0].replace("self.relu(X + S)", template.format("X + S")),
@@ -120,7 +121,7 @@ def _activation_mistakes(chain: Chain) -> list[Misconception]:
                     f"{name}-hidden",
                     "activation of another kind",
                     f"{label} is used after the layers, where ReLU is asked for",
-                    "The lesson's networks use self.relu everywhere.",
+                    "Look at what follows each layer, and at what self.relu is in __init__.",
                     chain.having(chain.every("X = " + template.format("self.layer_{k}(X)"))),
                 )
             )
@@ -571,7 +572,8 @@ def _purity_mistakes(chain: Chain, name: str) -> list[Misconception]:
         Misconception(
             "remembers",
             "state",
-            "the output depends on what the network was fed before",
+            "the output depends on what the network was fed before, or on random numbers that are "
+            "not PyTorch's",
             "Look for attributes of self that forward changes: it should only read them.",
             chain.having(
                 first=["self.calls = getattr(self, 'calls', 0) + 1", *chain.first],
