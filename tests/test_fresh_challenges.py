@@ -63,11 +63,13 @@ def test_challenges_are_as_described(answer):
     for seed in SEEDS[:10]:
         challenge = EXERCISES[answer].draw_challenge(seed)
         for trial in challenge.trials:
-            alone, together = trial.batches
+            alone, together, *more = trial.batches
             assert len(alone.X) == 1 and torch.equal(alone.X[0], together.X[0])
             assert len(together.X) not in trial.arguments.values()
             assert (together.X < 0).any() and (together.X > 0).any()
             assert all(values.any() for values in trial.weights.values()), "biases, too"
+            if trial is challenge.trials[0]:
+                assert [len(batch.X) for batch in more] == [len(together.X), 130]
 
 
 def test_training_margin_holds_for_many_seeds():
