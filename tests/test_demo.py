@@ -50,9 +50,7 @@ def demo(tmp_path_factory, rebuilt):
         shutil.copytree(rebuilt / kind, course / kind)
     (course / "demo").mkdir()
     (course / "demo" / "left").write_text("over from an interrupted run")
-    said = run("skiplab", "demo", cwd=course, COLUMNS=200)
-    assert all(f"{lesson}: up to date" in said for lesson in LESSONS)
-    return course, said
+    return course, run("skiplab", "demo", cwd=course, COLUMNS=200)
 
 
 def test_everybody_gets_what_the_answers_are_worth(demo):
