@@ -10,7 +10,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import BIN, LESSONS, ROOT, graded, make_course, read, run
+from conftest import BIN, LESSONS, ROOT, graded, make_course, notebook, read, run
 from nbgrader.api import Gradebook
 
 # Who loses the points of which cell, and what is said about it; all else is full marks.
@@ -39,6 +39,19 @@ WRONG = {
 NOT_GRADED = {
     ("jo", "2_skip_connections"): "not graded: 2_skip_connections.ipynb is not a notebook"
 }
+# A student hands in the lessons there is a file for.
+FILES = {
+    path.parent.name: {other.stem for other in path.parent.iterdir()}
+    for path in ROOT.glob("examples/*/*")
+}
+HANDED_IN = {
+    lesson: sorted(
+        student
+        for student, names in FILES.items()
+        if names & {lesson, *(cell.id for cell in notebook("source", lesson).cells)}
+    )
+    for lesson in LESSONS
+}
 STUDENTS = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is_dir())
 
 
@@ -59,7 +72,7 @@ def test_everybody_gets_what_the_answers_are_worth(demo):
     with Gradebook(f"sqlite:///{course}/demo/gradebook.db") as gradebook:
         assert sorted(student.id for student in gradebook.students) == STUDENTS
         for lesson in LESSONS:
-            for student in STUDENTS:
+            for student in HANDED_IN[lesson]:
                 if (student, lesson) in NOT_GRADED:
                     continue
                 for cell, points in graded(lesson, "code").items():
@@ -85,7 +98,7 @@ def test_table_names_every_mistake(demo):
                 blocks[student] = line
             elif blocks:
                 blocks[list(blocks)[-1]] += " " + line.strip()
-        assert list(blocks) == STUDENTS
+        assert list(blocks) == HANDED_IN[lesson]
         for (student, cell), diagnosis in WRONG.items():
             if cell in graded(lesson):
                 assert diagnosis in blocks[student]
@@ -106,7 +119,7 @@ def test_what_it_names_is_there(demo):
         assert "http" not in text  # it works without network
         for link in re.findall(r'href="([^"]+)"', text):
             assert (page.parent / link).is_file(), link
-        shown = len([one for one in STUDENTS if (one, lesson) not in NOT_GRADED])
+        shown = len([one for one in HANDED_IN[lesson] if (one, lesson) not in NOT_GRADED])
         assert text.count("href=") == shown
         for (_, cell), diagnosis in WRONG.items():
             if cell in graded(lesson):
@@ -119,6 +132,12 @@ def test_what_it_names_is_there(demo):
     scores = {(row["student_id"], row["assignment"]): float(row["score"]) for row in rows}
     for lesson in LESSONS:
         assert scores["boris", lesson] == sum(graded(lesson, "code").values())
+
+
+def test_both_lessons_are_handed_in_by_some_who_are_right_and_some_who_are_not():
+    assert 8 <= len(STUDENTS) <= 10
+    for lesson in LESSONS:
+        assert {"ada", "boris", "ivan", "jo"} < set(HANDED_IN[lesson])
 
 
 def test_readme_of_the_samples_lists_them_all():

@@ -49,8 +49,8 @@ def find_samples(course: Course) -> list[Path]:
     """The folders of the sample class in `examples/`.
 
     In each, `ANSWER.py` or `ANSWER.md` is what stands in the answer cell of that id, and
-    `LESSON.ipynb` a whole submission. Where there is no file, code is the course's own solution
-    and a written answer is not given.
+    `LESSON.ipynb` a whole submission. A student hands in the lessons there is a file for; in them,
+    where there is none, code is the course's own solution and a written answer is not given.
 
     Args:
         course: The course.
@@ -82,15 +82,17 @@ def make_sample_course(course: Course, students: list[Path], to: Path) -> None:
     for student in students:
         given = {path.stem: path for path in student.iterdir()}
         for lesson in course.lessons:
+            own = answers(course.source(lesson))
+            if not given.keys() & {lesson, *own}:
+                continue
             submission = to / "submitted" / student.name / lesson / f"{lesson}.ipynb"
             submission.parent.mkdir(parents=True)
             if lesson in given:
                 shutil.copy(given[lesson], submission)
                 continue
-            texts = answers(course.source(lesson)) | {
-                name: path.read_text(encoding="utf-8").strip()
-                for name, path in given.items()
-                if path.suffix != ".ipynb"
+            texts = own | {
+                name: given[name].read_text(encoding="utf-8").strip()
+                for name in own.keys() & given.keys()
             }
             release = course.root / "release" / lesson / submission.name
             nbformat.write(fill_in(release, texts), submission)
