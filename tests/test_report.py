@@ -88,6 +88,7 @@ def test_table_shows_what_students_wrote(width):
     assert "[bold]{{" in text and "not graded: no notebook" in text
 
 
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
 def test_commas_and_quotes_stay_in_their_column(tmp_path):
     path = tmp_path / "grades.csv"
     with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
