@@ -56,7 +56,7 @@ def test_failure_prints_what_holds_and_then_the_mistake(capsys):
         "seen",
         "where",
     ]
-    assert max(map(len, rest)) <= 96, "no line is wider than a notebook"
+    assert max(map(len, rest)) <= 76, "no line is wider than a notebook"
 
 
 @pytest.mark.parametrize("answer", EXERCISES)

@@ -151,6 +151,33 @@ def test_he_initialisation_keeps_the_gradient():
         assert max(default.values()) > 10 * min(default.values())
 
 
+def test_he_initialisation_lowers_the_loss_after_the_same_steps():
+    for seed in range(5):
+        final = {}
+        for init in ("default", "he"):
+            X, y = skiplab.make_data(SAMPLES)
+            plain = skiplab.make_plain_network(7, init=init, seed=seed)
+            optimizer = torch.optim.SGD(plain.parameters(), lr=0.01)
+            final[init] = skiplab.train_model(plain, 100, X, y, nn.MSELoss(), optimizer, 0)[-1]
+        assert final["he"] < final["default"] - 0.02, f"seed {seed}"
+
+
+def test_every_layer_of_the_deep_network_gets_less_gradient(runs):
+    deep = max(median(values) for values in runs["NormalNet7"].gradients.values())
+    assert deep < min(median(values) for values in runs["NormalNet3"].gradients.values())
+
+
+def test_outputs_are_dead_from_the_start_and_few_come_back():
+    for seed in range(5):
+        X, _ = skiplab.make_data(SAMPLES, seed=seed)
+        torch.manual_seed(seed)
+        before = skiplab.dead_outputs(NETWORKS["NormalNet7"](512, 32), X)
+        model, *_ = trained("NormalNet7", seed=seed, epochs=200, learning_rate=0.1)
+        after = skiplab.dead_outputs(model, X)
+        assert 10 <= before <= 22, "about half of 32"
+        assert before / 2 <= after <= before, f"seed {seed}: {before} before, {after} after"
+
+
 def test_default_initialisation_has_the_variance_in_the_text():
     for n in (128, 512):
         weights = nn.Linear(n, 4_000).weight
@@ -214,6 +241,9 @@ def test_skip_leaves_fewer_dead_outputs(runs):
     for depth in (3, 7):
         with_skip = runs[f"SkipNet{depth}"].dead_outputs
         assert (with_skip < runs[f"NormalNet{depth}"].dead_outputs).sum() >= 28
+        assert median(runs["SkipOnly"].dead_outputs) < median(
+            runs[f"NormalNet{depth}"].dead_outputs
+        )
 
 
 def test_relu_after_the_sum_stops_the_gradient_on_the_skip():

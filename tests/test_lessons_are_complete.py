@@ -130,7 +130,9 @@ def test_every_prediction_comes_before_its_experiment(lesson):
             assert cell.metadata.nbgrader.solution
             made[name] = index
     assert len(made) >= 3
+    released = notebook("release", lesson).cells
     for name, index in made.items():
+        assert f"{name} = " in released[index].source, "a student must be told the name"
         used = [i for i, c in enumerate(cells) if f"compare_prediction(\n    {name}" in c.source]
         used += [i for i, c in enumerate(cells) if f"compare_prediction({name}" in c.source]
         assert len(used) == 1 and used[0] > index

@@ -127,7 +127,7 @@ def describe_problem(error: BaseException, phase: str) -> Problem:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Run student code with its prints and warnings kept aside and all global state restored.
 
     A print or a warning is no mistake, but nbgrader takes anything on stderr for a failure.
@@ -358,14 +358,15 @@ def _seeds(challenge: Challenge) -> tuple[int, int]:
 def glance(network: Callable[..., nn.Module], challenge: Challenge) -> Run:
     """Call a network of the course once: the cheapest look that tells most of them apart.
 
+    To be called within `quiet`.
+
     Returns:
         The same as the first trial's run "1 train" of `observe_wiring`.
     """
     trial = challenge.trials[0]
     run = Run(0, "1 train")
-    with _quiet():
-        torch.default_generator.manual_seed(_seeds(challenge)[0])
-        _call(_build(network, trial.arguments), run, trial.batches[1].X.clone(), trial.weights)
+    torch.default_generator.manual_seed(_seeds(challenge)[0])
+    _call(_build(network, trial.arguments), run, trial.batches[1].X.clone(), trial.weights)
     return run
 
 
@@ -387,7 +388,7 @@ def observe_wiring(network: Any, challenge: Challenge) -> WiringObservation:  # 
     if not callable(network) or isinstance(network, nn.Module):
         seen.problem = Problem("build", "NotAClass", f"a {type(network).__name__} object")
         return seen
-    with _quiet():
+    with quiet():
         for index, trial in enumerate(challenge.trials):
             try:
                 _observe_trial(network, index, trial, _seeds(challenge), seen)
@@ -411,7 +412,7 @@ def observe_training(network: Any, challenge: TrainingChallenge) -> TrainingObse
         Losses and final weights, as plain data.
     """
     seen = TrainingObservation()
-    with _quiet():
+    with quiet():
         try:
             model = _build(network, challenge.arguments)
             load_weights(model, challenge.weights)

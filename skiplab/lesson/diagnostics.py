@@ -76,7 +76,8 @@ def layer_gradients(
 def dead_outputs(model: nn.Module, input_data: torch.Tensor) -> int:
     """Counts the output units that are 0 for every example.
 
-    With a ReLU on the output such a unit gets no gradient from these examples, so it stays at 0.
+    With a ReLU on the output such a unit's own weights get no gradient from these examples; it
+    comes back only if the layers before it lift it above 0.
 
     Args:
         model: A network.
