@@ -2,7 +2,7 @@
 # after an interrupted run. nbgrader runs `alembic` by name, so .venv/bin goes first on PATH.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lab lint setup
+.PHONY: help demo test build lab bench lint setup
 
 PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -12,6 +12,7 @@ help: ## show this list
 	@echo "make test    run every test"
 	@echo "make build   build release/ (for students) and solutions/ from source/, where out of date"
 	@echo "make lab     open JupyterLab on your own copy of the released lessons"
+	@echo "make bench   time what the course claims about its own speed"
 	@echo "make lint    check formatting and style"
 	@echo
 	@echo "Each sets up what it needs first. Needed: Python 3.11 or later, make, git."
@@ -27,6 +28,9 @@ build: setup
 
 lab: setup
 	$(RUN) skiplab lab
+
+bench: setup
+	$(RUN) python benchmarks/seeds.py
 
 lint: setup
 	$(RUN) sh -c 'ruff format --check . && ruff check .'
