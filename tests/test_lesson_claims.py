@@ -267,10 +267,9 @@ def test_relu_after_the_sum_stops_the_gradient_on_the_skip():
 
 # Numbers
 
-SOURCES = {
-    "1_vanishing_gradients": {"2.2", "1991", "2010"},
-    "2_skip_connections": {"4.62", "1,001"},
-}
+# He et al. 2015 (1502.01852), section 2.2; He et al. 2015 (1512.03385), section 3.2; He et al. 2016
+# (1603.05027), table 4: 4.62 % for a network of 1,001 layers.
+SOURCES = {"1_vanishing_gradients": {"2.2"}, "2_skip_connections": {"3.2", "4.62", "1,001"}}
 MEASURED = {
     "1_vanishing_gradients": {
         "0.083": BEST,
