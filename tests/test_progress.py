@@ -79,16 +79,20 @@ class Watched(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
-def in_notebook(seconds):
+def execute(code):
+    """Run code as a notebook's only cell; its outputs, and each progress text that was sent."""
     book = nbformat.v4.new_notebook()
-    book.cells = [nbformat.v4.new_code_cell(LOOP.format(seconds=seconds))]
+    book.cells = [nbformat.v4.new_code_cell(code)]
     client = Watched(book, kernel_name="python3", timeout=60)
     client.execute()
-    outputs = book.cells[0].outputs
+    return book.cells[0].outputs, client.__dict__.get("shown", [])
+
+
+def in_notebook(seconds):
+    outputs, shown = execute(LOOP.format(seconds=seconds))
     text = "".join(o.text for o in outputs if o.output_type == "stream")
     assert text == ITEMS and all(o.name == "stdout" for o in outputs if "name" in o)
-    displays = [o.data for o in outputs if o.output_type != "stream"]
-    return displays, client.__dict__.get("shown", [])
+    return [o.data for o in outputs if o.output_type != "stream"], shown
 
 
 def test_a_notebook_shows_progress_and_keeps_the_same_output_fast_or_slow():
@@ -97,6 +101,39 @@ def test_a_notebook_shows_progress_and_keeps_the_same_output_fast_or_slow():
     fast, shown = in_notebook(0)
     assert shown == []
     assert slow == fast == [{"text/plain": ""}]
+
+
+def test_a_loop_whose_prints_are_kept_aside_shows_nothing_in_a_notebook():
+    redirected = f"""
+import contextlib, io
+with contextlib.redirect_stdout(io.StringIO()) as kept:
+    exec({LOOP.format(seconds=0.4)!r})
+print(kept.getvalue(), end="")
+"""
+    outputs, shown = execute(redirected)
+    assert [(o.output_type, o.get("text")) for o in outputs] == [("stream", ITEMS)]
+    assert shown == []
+
+
+def test_training_over_seeds_shows_progress_though_it_keeps_prints_aside():
+    outputs, _ = execute(
+        "import skiplab\n"
+        "from skiplab.checks.exercise import all_exercises\n"
+        "network = all_exercises()['normalnet3'].network()\n"
+        "skiplab.train_over_seeds(network, 2, epochs=2, samples=10);"
+    )
+    assert [o.get("data") for o in outputs] == [{"text/plain": ""}]
+
+
+def test_the_training_check_leaves_nothing_but_its_text():
+    """Else the outputs of a grade cell would come in an order that depends on the machine."""
+    outputs, shown = execute(
+        "from skiplab.checks import check_training\n"
+        "from skiplab.checks.exercise import all_exercises\n"
+        "check_training(all_exercises()['skipnet7'].network(), 'skipnet7')"
+    )
+    assert [o.output_type for o in outputs] == ["stream"] and "✓" in outputs[0].text
+    assert shown == []
 
 
 def test_items_and_length_are_those_of_the_iterable():

@@ -33,7 +33,7 @@ def show_progress(iterable: Iterable[T], label: str, total: int | None = None) -
 
     In a notebook the text is updated in place and is empty at the end, so that a notebook executed
     twice has the same output; in a terminal one line is rewritten and cleared; where stdout goes
-    elsewhere nothing is written. Use `print_line` to print from inside the loop.
+    elsewhere when this is called, nothing is shown. Use `print_line` to print from inside the loop.
 
     Args:
         iterable: What to walk through.
@@ -94,6 +94,12 @@ def _writer() -> Callable[[str], None] | None:
     """How to change the text shown here; None where nobody is looking."""
     if in_notebook():
         from IPython.display import display
+
+        # Whoever keeps what is printed aside, as a check does, wants no display either; and it
+        # would come before or after what was printed so far, as it happens.
+        kernel = sys.modules.get("ipykernel.iostream")
+        if kernel is None or not isinstance(sys.stdout, kernel.OutStream):
+            return None
 
         # Made at once and empty: an output that exists only when the loop happens to be slow
         # would make two executions of a notebook differ.
