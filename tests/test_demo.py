@@ -6,7 +6,6 @@ And `make lab` gives everybody a copy of the lessons that stays theirs.
 import csv
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -56,11 +55,9 @@ STUDENTS = sorted(path.name for path in (ROOT / "examples").iterdir() if path.is
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory, rebuilt):
-    """A clone after `make demo`, and what it said. What it would find built has just been built."""
-    course = make_course(tmp_path_factory.mktemp("demo") / "clone", "examples")
-    for kind in ("release", "solutions"):
-        shutil.copytree(rebuilt / kind, course / kind)
+def demo(tmp_path_factory):
+    """A clone after `make demo`, and what it said."""
+    course = make_course(tmp_path_factory.mktemp("demo") / "clone", "examples", "release")
     (course / "demo").mkdir()
     (course / "demo" / "left").write_text("over from an interrupted run")
     return course, run("skiplab", "demo", cwd=course, COLUMNS=200)
@@ -154,7 +151,7 @@ def test_a_file_for_no_answer_is_told(tmp_path):
 
 
 def test_lab_opens_on_a_copy_that_stays_yours(tmp_path):
-    course = make_course(tmp_path / "course", "release", "solutions")
+    course = make_course(tmp_path / "course", "release")
     home = tmp_path / "home"
 
     def open_lab():

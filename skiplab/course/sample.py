@@ -32,7 +32,7 @@ def demo(root: Path) -> int:
     console = Console(highlight=False)
     course = open_course(root)
     students = find_samples(course)
-    build(course, [], console=console, cell_seconds=300)  # this machine may be slow or busy
+    build(course, [], console=console, solutions=False)
     folder = course.root / "demo"
     if folder.exists():
         shutil.rmtree(folder)
