@@ -23,6 +23,10 @@ LESSONS = sorted(path.parent.name for path in ROOT.glob("source/*/*.ipynb"))
 os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
 # As nbgrader_config.py has it, and for the same reason.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# `make test` tells every make below it that it is part of the same run: what it then prints, and
+# what its `-n` means, is not what a user sees who types the command.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
+    os.environ.pop(name, None)
 
 
 def run(*command, cwd=ROOT, status=0, **environment):
