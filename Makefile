@@ -2,7 +2,7 @@
 # after an interrupted run. nbgrader runs `alembic` by name, so .venv/bin goes first on PATH.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build lab bench lint setup
+.PHONY: help demo test build lab bench lint setup sandbox
 
 PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11)
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH"
@@ -17,11 +17,12 @@ help: ## show this list
 	@echo
 	@echo "Each sets up what it needs first. Needed: Python 3.11 or later, make, git."
 
-demo: setup
+demo: setup sandbox
 	$(RUN) skiplab demo
 
-test: setup
-	$(RUN) python -m pytest
+# One worker a core, a file of tests each, in the order that tests/conftest.py gives.
+test: setup sandbox
+	$(RUN) python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 build: setup
 	$(RUN) skiplab build
@@ -41,3 +42,7 @@ setup:
 		exit 1; \
 	fi
 	@"$(PYTHON)" scripts/bootstrap.py
+
+# After setup: a machine on which that fails needs no sandbox.
+sandbox: setup
+	@command -v bwrap >/dev/null || sh scripts/sandbox.sh

@@ -65,7 +65,8 @@ class Toy:
         self.wheels = folder / "wheels"
         self.wheels.mkdir()
         (self.root / "scripts").mkdir(parents=True)
-        shutil.copy(ROOT / "scripts" / "bootstrap.py", self.root / "scripts")
+        for name in ("bootstrap.py", "sandbox.sh"):
+            shutil.copy(ROOT / "scripts" / name, self.root / "scripts")
         shutil.copy(ROOT / "Makefile", self.root)
         (self.root / "pyproject.toml").write_text(PYPROJECT)
         (self.root / "backend.py").write_text(BACKEND)
@@ -315,12 +316,113 @@ def test_folder_that_cannot_be_written(bare):
     assert said.startswith("Cannot set up .venv: ") and "File exists" in said
 
 
+class Machine:
+    """A machine as far as the Makefile asks about it, with the real shell, and the toy set up.
+
+    `apt-get` installs bubblewrap once it has looked which packages there are, and notes each call.
+    """
+
+    APT = """#!/bin/sh
+echo "$@" >> "$HERE/calls"
+if [ "$1" = update ]; then : > "$HERE/known"; exit; fi
+if [ -e "$HERE/broken" ]; then echo "E: Unable to fetch some archives" >&2; exit 100; fi
+if [ ! -e "$HERE/known" ]; then echo "E: Unable to locate package" >&2; exit 100; fi
+ln -s sh "$HERE/bwrap"
+"""
+
+    def __init__(self, folder, toy):
+        self.folder, self.toy = folder, toy
+        folder.mkdir()
+        for name in ("ln", "make", "sh", "tail"):
+            (folder / name).symlink_to(shutil.which(name))
+        self.add("uname", "#!/bin/sh\necho Linux\n")
+        self.add("id", "#!/bin/sh\necho 0\n")
+        self.add("skiplab", '#!/bin/sh\necho "skiplab $@"\n', toy.root / ".venv" / "bin")
+
+    def add(self, name, script="#!/bin/sh\nexit 1\n", folder=None):
+        path = (folder or self.folder) / name
+        path.write_text(script)
+        path.chmod(0o755)
+
+    def demo(self):
+        """What `make demo` says before it goes on to the demo, which it must."""
+        done = subprocess.run(
+            ["make", "demo", f"PYTHON={PYTHON}"],
+            cwd=self.toy.root,
+            env={"PATH": str(self.folder), "HERE": str(self.folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        *said, last = done.stdout.splitlines()
+        assert (done.returncode, last) == (0, "skiplab demo"), done.stdout
+        return said
+
+    def calls(self):
+        path = self.folder / "calls"
+        return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture
+def machine(tmp_path, toy):
+    return Machine(tmp_path / "bin", toy)
+
+
+def test_the_sandbox_is_installed_where_it_can_be(machine):
+    machine.add("apt-get", machine.APT)
+    assert machine.demo() == [
+        "Installing bubblewrap, the sandbox for student code (apt-get, up to a minute)"
+    ]
+    assert machine.calls() == ["install", "update", "install"]
+    assert machine.demo() == [], "it is there now"
+    assert len(machine.calls()) == 3
+    (machine.folder / "bwrap").unlink()
+    assert len(machine.demo()) == 1
+    assert machine.calls()[3:] == ["install"], "the package is known now"
+
+
+def test_a_sandbox_that_cannot_be_installed_is_told_in_a_line_and_make_goes_on(machine):
+    machine.add("apt-get", machine.APT)
+    (machine.folder / "broken").touch()
+    assert machine.demo()[1:] == [
+        "bubblewrap, the sandbox for student code, could not be installed "
+        "(E: Unable to fetch some archives): sudo apt-get install bubblewrap"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "line"),
+    [
+        ("apt-get", "sudo apt-get install bubblewrap"),
+        ("dnf", "sudo dnf install bubblewrap"),
+        ("pacman", "sudo pacman -S bubblewrap"),
+        (None, "install your system's package of that name."),
+    ],
+)
+def test_who_is_not_root_is_told_the_line_to_run(machine, tool, line):
+    machine.add("id", "#!/bin/sh\necho 1000\n")
+    if tool:
+        machine.add(tool, machine.APT)
+    assert machine.demo() == [f"bubblewrap, the sandbox for student code, is missing: {line}"]
+    assert machine.calls() == []
+
+
+def test_a_mac_is_told_that_it_has_none(machine):
+    machine.add("uname", "#!/bin/sh\necho Darwin\n")
+    (line,) = machine.demo()
+    assert "bubblewrap runs on Linux only" in line and "--isolation process" in line
+
+
 def test_make_alone_lists_the_targets():
     listed = subprocess.check_output(["make"], cwd=ROOT, text=True)
-    for target in ("demo", "test", "build", "lab", "lint"):
+    for target in ("demo", "test", "build", "lab", "bench", "lint"):
         assert f"make {target} " in listed
-        plan = subprocess.check_output(["make", "-n", target], cwd=ROOT, text=True)
-        assert "scripts/bootstrap.py" in plan.splitlines()[-2]
+        *before, _ = subprocess.check_output(
+            ["make", "-n", target], cwd=ROOT, text=True
+        ).splitlines()
+        grades = target in ("demo", "test")
+        assert "scripts/bootstrap.py" in before[-2 if grades else -1]
+        assert ("scripts/sandbox.sh" in before[-1]) == grades
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
