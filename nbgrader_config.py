@@ -18,7 +18,7 @@ c.CourseDirectory.solution_directory = "solutions"
 # machine, two that wait for each other take ten times as long as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# How a notebook is run, to validate it and to grade it.
+# How `nbgrader validate` runs a notebook.
 c.Execute.kernel_name = "python3"  # whatever a submission asks for
 c.Execute.timeout = 60  # seconds for a cell; none that is graded needs more than a few
 c.Execute.iopub_timeout = 60  # a busy machine may be slow to pass on what a cell has printed
@@ -27,16 +27,35 @@ c.Execute.shutdown_kernel = "immediate"  # nothing is lost, and it saves a secon
 c.Execute.extra_arguments = ["--log-level=ERROR"]  # it warns of talking over TCP, on this machine
 c.Execute.skip_cells_with_tag = "skip-execution"  # cells that only demonstrate
 
-# nbgrader's own list, and before it a look at the cells' metadata that keeps one damaged
-# submission from stopping the grading of all.
+# Grading: a submission is rebuilt from the lesson and the text of its answers, the student's code
+# runs in a jail, and the grade cells run outside of it (docs/trust.md).
+c.Autograde.exporter_class = "skiplab.grading.plugins.GradingExporter"
 c.Autograde.sanitize_preprocessors = [
-    "nbgrader.preprocessors.ClearOutput",
-    "skiplab.grading.intake.CheckSubmission",
-    "nbgrader.preprocessors.DeduplicateIds",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
+    "skiplab.grading.plugins.Rebuild",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
+c.Autograde.autograde_preprocessors = [  # nbgrader's own list, with RunInJail for its Execute
+    "skiplab.grading.plugins.RunInJail",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+# What a submission may use; more of these in docs/trust.md.
+c.RunInJail.cell_seconds = 60
+c.RunInJail.memory_mb = 2048
+
+# Whether a submission is late is decided by when it arrived at the exchange.
+c.ExchangeFactory.collect = "skiplab.grading.received.Collect"
+
+# Feedback shows the checks' messages, never a hidden test; pages run nothing a student wrote.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
+c.HTMLExporter.preprocessors = ["skiplab.grading.plugins.NoScripts"]
 
 # `nbgrader export` with nbgrader's columns, quoted, so that a comma in a name stays in its column.
 c.ExportApp.plugin_class = "skiplab.grading.export.CsvExport"

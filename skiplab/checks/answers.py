@@ -14,6 +14,8 @@ from nbformat import NotebookNode
 
 from skiplab.checks.crossing import pack, unpack
 from skiplab.checks.exercise import Exercise, all_exercises
+from skiplab.checks.handle import Handle
+from skiplab.checks.question import Question, Reference
 
 CELL_SECONDS = 60
 
@@ -94,16 +96,19 @@ def running_answers(
         question, answer = Path(temporary, "question"), Path(temporary, "answer")
 
         def ask(name: str, challenge: Any) -> Any:  # noqa: ANN401
-            answer.unlink(missing_ok=True)
-            question.write_bytes(pack(challenge))
-            error = run(
-                "import skiplab.checks.crossing\n"
-                "skiplab.checks.crossing.answer_question("
-                f"globals().get({name!r}), {str(question)!r}, {str(answer)!r})"
-            )
-            if error:
-                raise RuntimeError(f"{name} could not be looked at: {error}")
-            return unpack(answer.read_bytes())
+            def carry(asked: Question) -> Any:  # noqa: ANN401
+                answer.unlink(missing_ok=True)
+                question.write_bytes(pack(asked))
+                error = run(
+                    "__import__('pathlib').Path("
+                    f"{str(answer)!r}).write_bytes(__import__('skiplab.checks.crossing').checks"
+                    f".crossing.answer(open({str(question)!r}, 'rb').read(), globals()))"
+                )
+                if error:
+                    raise RuntimeError(f"{name} could not be looked at: {error}")
+                return unpack(answer.read_bytes())
+
+            return Handle(Reference(0, name, "class"), carry).observe(challenge)
 
         try:
             for cell in notebook.cells:

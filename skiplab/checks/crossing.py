@@ -1,15 +1,21 @@
 """Carry questions and answers between processes as plain bytes: JSON and safetensors, no pickle.
 
-Reading such bytes runs no code and makes nothing but the data classes named here.
+Reading such bytes runs no code and makes nothing but plain values, tensors and the data classes
+named here, with fields of the types they declare. It is the only thing a grader takes from a
+process that runs a student's code.
 """
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
-from pathlib import Path
+import types
+import typing
+from functools import cache
 from typing import Any
 
+import numpy as np
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -19,9 +25,17 @@ from skiplab.checks.observe import (
     Run,
     TrainingObservation,
     WiringObservation,
+    describe_problem,
     observe_training,
     observe_wiring,
 )
+from skiplab.checks.question import Missing, Question, Reference
+
+MOST_BYTES = 64 << 20  # of an answer; an honest one has 3 MB
+MOST_PLAIN_BYTES = 8 << 20  # of all that is no tensor
+MOST_PARTS = 100_000  # values in an answer
+MOST_CHARACTERS = 100_000  # of a string
+
 
 KINDS = {
     kind.__name__: kind
@@ -34,21 +48,25 @@ KINDS = {
         Run,
         WiringObservation,
         TrainingObservation,
+        Reference,
+        Missing,
+        Question,
     )
 }
 
 
 def pack(value: Any) -> bytes:  # noqa: ANN401
-    """Turn a challenge or an observation into bytes.
+    """Turn a challenge, an observation, a question or a plain value into bytes.
 
     Args:
-        value: one of the data classes above, or lists, dictionaries and plain values of them.
+        value: one of the data classes above, a tensor, an array, a number, a string, None, or
+            lists, tuples, sets and dictionaries of them.
 
     Raises:
-        TypeError: it holds something else.
+        TypeError: it holds something else, or too much of it.
     """
     tensors: dict[str, Tensor] = {}
-    plain = json.dumps(_flatten(value, tensors))
+    plain = json.dumps(_flatten(value, tensors, [MOST_PARTS]))
     return save(tensors, metadata={"plain": plain})
 
 
@@ -58,57 +76,169 @@ def unpack(data: bytes) -> Any:  # noqa: ANN401
     Raises:
         ValueError: the bytes are not of that form.
     """
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"not an observation: {len(data)} bytes, at most {MOST_BYTES} are read")
+    length = int.from_bytes(data[:8], "little")
+    if length > MOST_PLAIN_BYTES:
+        raise ValueError(f"not an observation: a header of {length} bytes")
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        header = json.loads(data[8 : 8 + length])
         plain = json.loads(header["__metadata__"]["plain"])
         return _restore(plain, load(data))
     except Exception as error:  # whatever a reader trips over, the bytes are to blame
         raise ValueError(f"not an observation: {error}") from error
 
 
-def answer_question(network: Any, question: str, answer: str) -> None:  # noqa: ANN401
-    """Read a question from a file, observe the network, and write the answer to another file.
+_kept: list[Any] = []  # what references stand for
+
+
+def answer(question: bytes, names: dict[str, Any]) -> bytes:
+    """Answer a question about what is in a namespace. This runs beside the student's code.
 
     Args:
-        network: what the student's name stands for, None if nothing.
-        question: path of a packed `Challenge` or `TrainingChallenge`.
-        answer: path to write the packed observation to.
+        question: a packed `Question`.
+        names: the namespace.
+
+    Returns:
+        The packed answer: a value, a `Reference` to what cannot cross, `Missing`, an observation,
+        or a `Problem` where the student's code raised an exception.
     """
-    challenge = unpack(Path(question).read_bytes())
-    observe = observe_wiring if isinstance(challenge, Challenge) else observe_training
-    Path(answer).write_bytes(pack(observe(network, challenge)))
+    asked: Question = unpack(question)
+    try:
+        found = _found(asked, names)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        return pack(describe_problem(error, asked.what))
+    try:
+        return pack(found)
+    except Exception:  # not plain data
+        _kept.append(found)
+        own = getattr(found, "__name__", "")
+        name = own if isinstance(own, str) else ""
+        return pack(Reference(len(_kept), name[:200], type(found).__name__))
 
 
-def _flatten(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
-    if isinstance(value, Tensor):
+def answer_in_kernel() -> str:
+    """Answer the question that the present message brought, in a Jupyter kernel.
+
+    Returns:
+        The answer in base64.
+    """
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    question = shell.kernel.get_parent("shell")["content"]["question"]
+    return base64.b64encode(answer(base64.b64decode(question), shell.user_ns)).decode()
+
+
+def _found(asked: Question, names: dict[str, Any]) -> Any:  # noqa: ANN401
+    """What a question asks for."""
+    of = asked.of
+    if of.number:
+        about = _kept[of.number - 1]
+    elif of.name in names:
+        about = names[of.name]
+    else:
+        return Missing(of.name)
+    if asked.what == "observe":
+        is_wiring = isinstance(asked.challenge, Challenge)
+        return (observe_wiring if is_wiring else observe_training)(about, asked.challenge)
+    if asked.what == "call":
+        return about(*asked.arguments, **asked.keywords)
+    if asked.what == "attribute":
+        return getattr(about, asked.name)
+    return about
+
+
+def _flatten(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  # noqa: ANN401
+    left[0] -= 1
+    if left[0] < 0:
+        raise TypeError(f"value: got more than {MOST_PARTS} parts")
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, Tensor | np.ndarray):
         key = str(len(tensors))
-        tensors[key] = value.detach().cpu().contiguous().clone()
-        return {"tensor": key}
-    if type(value).__name__ in KINDS:
+        is_array = isinstance(value, np.ndarray)
+        tensor = Tensor.new_tensor(Tensor(), value) if is_array else value
+        tensors[key] = tensor.detach().cpu().contiguous().clone()
+        return {"array" if is_array else "tensor": key}
+    if type(value).__name__ in KINDS and type(value) is KINDS[type(value).__name__]:
         fields = {
-            f.name: _flatten(getattr(value, f.name), tensors) for f in dataclasses.fields(value)
+            f.name: _flatten(getattr(value, f.name), tensors, left)
+            for f in dataclasses.fields(value)
         }
         return {"kind": type(value).__name__, "fields": fields}
     if isinstance(value, dict):
-        return {"dict": {key: _flatten(part, tensors) for key, part in value.items()}}
-    if isinstance(value, list | tuple):
-        kind = "tuple" if isinstance(value, tuple) else "list"
-        return {kind: [_flatten(part, tensors) for part in value]}
-    if value is None or isinstance(value, bool | int | float | str):
+        pairs = [[_flatten(part, tensors, left) for part in pair] for pair in value.items()]
+        return {"dict": pairs}
+    for kind in (list, tuple, set, frozenset):
+        if isinstance(value, kind):
+            return {kind.__name__: [_flatten(part, tensors, left) for part in value]}
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        if len(value) > MOST_CHARACTERS:
+            raise TypeError(f"value: got {len(value)} characters, wanted {MOST_CHARACTERS} at most")
         return value
     raise TypeError(f"value: got a {type(value).__name__}, wanted plain data")
 
 
 def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
+    if isinstance(value, str):
+        # A terminal or a page that shows it should show it, and not obey it.
+        return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in value)
     if not isinstance(value, dict):
         return value
-    if "tensor" in value:
-        return tensors[value["tensor"]]
-    if "kind" in value:
-        fields = {name: _restore(part, tensors) for name, part in value["fields"].items()}
-        return KINDS[value["kind"]](**fields)
-    if "dict" in value:
-        return {key: _restore(part, tensors) for key, part in value["dict"].items()}
-    if "tuple" in value:
-        return tuple(_restore(part, tensors) for part in value["tuple"])
-    return [_restore(part, tensors) for part in value["list"]]
+    ((form, content), *rest) = value.items()
+    if form == "tensor":
+        return tensors[content]
+    if form == "array":
+        return tensors[content].numpy()
+    if form == "kind":
+        return _make(KINDS[content], value["fields"], tensors)
+    if rest:
+        raise ValueError("a value has two forms")
+    if form == "dict":
+        return {_restore(key, tensors): _restore(part, tensors) for key, part in content}
+    made = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[form]
+    return made(_restore(part, tensors) for part in content)
+
+
+def _make(kind: type, fields: dict[str, Any], tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
+    """Make a data class, if its fields are what it says they are."""
+    restored = {name: _restore(part, tensors) for name, part in fields.items()}
+    types_of = _types(kind)
+    for name, part in restored.items():
+        if not _fits(part, types_of[name]):
+            raise ValueError(f"{kind.__name__}.{name} is a {type(part).__name__}")
+    return kind(**restored)
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _fits(value: Any, wanted: Any) -> bool:  # noqa: ANN401
+    """Whether a value is of a declared type, parts and all."""
+    form, parts = typing.get_origin(wanted), typing.get_args(wanted)
+    if wanted is Any:
+        return True
+    if form in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in parts)
+    if form is dict:
+        return type(value) is dict and all(
+            _fits(key, parts[0]) and _fits(part, parts[1]) for key, part in value.items()
+        )
+    if form is list or (form is tuple and parts[-1] is Ellipsis):
+        return type(value) is form and all(_fits(part, parts[0]) for part in value)
+    if form is tuple:
+        return (
+            type(value) is tuple
+            and len(value) == len(parts)
+            and all(_fits(*pair) for pair in zip(value, parts, strict=True))
+        )
+    if wanted is float:
+        return type(value) in (int, float)
+    return type(value) is wanted

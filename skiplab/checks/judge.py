@@ -560,6 +560,12 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
         if message:
             diagnosis = name
             break
+    if not message and not _is_complete(seen, expected):
+        held["runs"], diagnosis = False, "runs"
+        message = (
+            f"{exercise.name} was not seen in every call that was asked for.\n"
+            "  where     code that changes how Python, PyTorch or the checks work."
+        )
     if not message:
         return Verdict(title, held, WIRING)
     if diagnosis not in ("implemented", "builds"):
@@ -575,6 +581,16 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
             )
             diagnosis = wrong.name
     return Verdict(title, held, WIRING, diagnosis, message)
+
+
+def _is_complete(seen: WiringObservation, expected: WiringObservation) -> bool:
+    """Whether all that was asked for was seen, once each and with gradients where they belong."""
+    return [(run.trial, run.call) for run in seen.runs] == [
+        (run.trial, run.call) for run in expected.runs
+    ] and all(
+        a.output is not None and (a.gradients is None) == (b.gradients is None)
+        for a, b in zip(seen.runs, expected.runs, strict=True)
+    )
 
 
 def judge_training(
@@ -630,6 +646,13 @@ def judge_training(
                 "  where     anything in forward that changes from call to call.",
             )
     held["course"] = True
+    shapes = {name: values.shape for name, values in challenge.weights.items()}
+    if {name: values.shape for name, values in seen.weights.items()} != shapes:
+        return failing(
+            "weights",
+            f"{name}'s weights after training are not there, or not in their shapes.\n"
+            "  where     anything in forward that replaces or copies layers.",
+        )
     final = _loss(exercise, challenge, seen.weights)
     wanted = _loss(exercise, challenge, right.weights)
     if not abs(final - wanted) <= TRAINING_TOLERANCE * wanted:

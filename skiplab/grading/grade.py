@@ -16,14 +16,21 @@ from skiplab.course.directory import (
     CourseError,
     UsageError,
     convert,
-    list_fonts,
     pick_lessons,
 )
 from skiplab.grading.intake import Submission, find_submissions
-from skiplab.grading.report import collect, print_table, write_csv, write_page
+from skiplab.grading.jail import SANDBOX, Jail, JailError
+from skiplab.grading.plugins import RunInJail, warm_jail
+from skiplab.grading.report import NO_SANDBOX, collect, print_table, write_csv, write_page
 
 
-def grade(course: Course, lesson: str, students: list[str], console: Console | None = None) -> int:
+def grade(
+    course: Course,
+    lesson: str,
+    students: list[str],
+    console: Console | None = None,
+    isolation: str | None = None,
+) -> int:
     """Grade what was handed in for a lesson; leave gradebook, feedback and report.
 
     Args:
@@ -31,18 +38,20 @@ def grade(course: Course, lesson: str, students: list[str], console: Console | N
         lesson: The lesson.
         students: Whose; none means everybody's.
         console: Where to tell about it; standard output by default.
+        isolation: "sandbox" or "process"; by default what nbgrader_config.py says, or a sandbox.
 
     Returns:
         0 where everything was graded, 1 where something could not be.
 
     Raises:
-        CourseError: Nothing was handed in, or the lesson cannot be put into the gradebook.
+        CourseError: Nothing was handed in, the lesson cannot be put into the gradebook, or there
+            is no sandbox.
         UsageError: There is no such lesson, or no such student.
     """
     console = console or Console(highlight=False)
     started = time.monotonic()
     pick_lessons(course, [lesson])
-    everything = find_submissions(course.root / "submitted", lesson, course.source(lesson))
+    everything = find_submissions(course.root / "submitted", lesson)
     if not everything:
         raise CourseError(
             f"Nothing to grade: there is no submitted/STUDENT/{lesson} in {course.root}."
@@ -53,7 +62,9 @@ def grade(course: Course, lesson: str, students: list[str], console: Console | N
             raise UsageError(f"{student} has handed in nothing for {lesson}.")
     chosen = [one for one in everything if not students or one.student in students]
 
-    list_fonts()
+    if isolation is not None:
+        course.config.RunInJail.isolation = isolation
+    jail = _jail(course)  # kept for the whole class
     register(course, lesson)
     problems = {one.student: one.problem for one in everything if one.problem}
     for submission in _with_progress(chosen, lesson, console):
@@ -62,6 +73,7 @@ def grade(course: Course, lesson: str, students: list[str], console: Console | N
             problems[submission.student] = problem
             enrol(course, lesson, submission.student)
 
+    jail.close()
     rows = collect(course, lesson, everything, problems)
     page = write_page(course, lesson, rows)
     csv = write_csv(course)
@@ -70,8 +82,18 @@ def grade(course: Course, lesson: str, students: list[str], console: Console | N
     console.print(f"Report     {page}", soft_wrap=True)
     console.print(f"Grades     {csv}", soft_wrap=True)
     console.print(f"Feedback   {course.root / 'feedback'}/STUDENT/{lesson}", soft_wrap=True)
+    if jail.isolation != SANDBOX:
+        console.print(NO_SANDBOX, style="bold red")
     console.print(f"{len(shown)} submissions in {time.monotonic() - started:.0f} s")
     return 1 if any(row.problem for row in shown) else 0
+
+
+def _jail(course: Course) -> Jail:
+    """The jail that all submissions of a run share."""
+    try:
+        return warm_jail(RunInJail(config=course.config).isolation, course.root)
+    except JailError as error:
+        raise CourseError(str(error)) from error
 
 
 def register(course: Course, lesson: str) -> None:

@@ -17,6 +17,12 @@ from rich.text import Text
 from skiplab.course.directory import Course
 from skiplab.grading.export import CsvExport
 from skiplab.grading.intake import Submission
+from skiplab.grading.jail import SANDBOX
+from skiplab.grading.plugins import RECORD
+
+NO_SANDBOX = (
+    "Graded without a sandbox: a student's code could read and change what this account can."
+)
 
 
 @dataclass
@@ -42,6 +48,7 @@ class Row:
         diagnoses: What went wrong, by graded cell.
         notes: What was odd about the submission.
         feedback: The page for the student, seen from `report/`.
+        isolation: How the student's code was kept apart, "sandbox" or "process"; "" if unknown.
     """
 
     student: str
@@ -50,6 +57,7 @@ class Row:
     diagnoses: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     feedback: str | None = None
+    isolation: str = ""
 
     @property
     def total(self) -> float:
@@ -80,14 +88,18 @@ def collect(
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
         for submission in submissions:
             student = submission.student
-            row = Row(student, problems.get(student), notes=submission.notes)
+            row = Row(student, problems.get(student))
             rows.append(row)
             path = course.root / "autograded" / student / lesson / f"{lesson}.ipynb"
             if row.problem is None and not path.is_file():
                 row.problem = "not graded yet"
             if row.problem is not None:
                 continue
-            row.diagnoses = diagnose(nbformat.read(path, as_version=4))
+            graded = nbformat.read(path, as_version=4)
+            row.diagnoses = diagnose(graded)
+            record = graded.metadata.get(RECORD, {})
+            row.notes = tuple(record.get("notes", []))
+            row.isolation = record.get("isolation", "")
             for cell, most in cells.items():
                 try:
                     grade = gradebook.find_grade(cell, lesson, lesson, student)
@@ -146,10 +158,8 @@ def _failure(cell: NotebookNode) -> str | None:
             lines = [line.strip() for line in output.evalue.splitlines() if line.strip()]
             # Python names a cell by a temporary file that nobody else has.
             said = re.sub(r"\(\S*\.py, line (\d+)\)", r"(line \1)", lines[0]) if lines else ""
-            if output.ename == "CheckFailed":
+            if output.ename in ("CheckFailed", "Stopped", "CellTimeoutError"):
                 return said
-            if output.ename == "CellTimeoutError":
-                return "took too long and was stopped"
             return f"{output.ename}: {said}" if said else output.ename
         if output.output_type == "stream" and output.name == "stderr":
             return f"wrote to stderr: {(output.text.strip().splitlines() or [''])[0]}"
@@ -207,7 +217,10 @@ def write_page(course: Course, lesson: str, rows: list[Row]) -> Path:
         lstrip_blocks=True,
     )
     text = templates.get_template("report.html.j2").render(
-        lesson=lesson, rows=rows, cells=graded_cells(course, lesson)
+        lesson=lesson,
+        rows=rows,
+        cells=graded_cells(course, lesson),
+        warning=NO_SANDBOX if any(row.isolation not in ("", SANDBOX) for row in rows) else "",
     )
     page = course.root / "report" / f"{lesson}.html"
     page.parent.mkdir(exist_ok=True)

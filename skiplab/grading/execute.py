@@ -1,0 +1,502 @@
+"""Run a rebuilt notebook: the student's cells in the jail, the grade cells here.
+
+A grade cell is the author's code, and its verdict is the score. It runs in this process. What it
+names is its own, or comes from the imports of the lesson's given cells; everything else is looked
+up in the jail, by value or as a `Handle` (`skiplab.checks.handle`).
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import builtins
+import contextlib
+import hashlib
+import io
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import zmq
+import zmq.asyncio
+from jupyter_client import BlockingKernelClient
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade, is_solution
+
+from skiplab.checks import CheckFailed, keeping_awards
+from skiplab.checks.asking import seeds_from
+from skiplab.checks.crossing import MOST_BYTES, pack, unpack
+from skiplab.checks.handle import look_up
+from skiplab.checks.question import Question
+from skiplab.grading.jail import Jail, Kernel, Limits
+from skiplab.grading.provisioner import JailSpecs
+
+SKIP_TAG = "skip-execution"  # cells that only demonstrate
+HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+_ANSWER = "__import__('skiplab.checks.crossing').checks.crossing.answer_in_kernel()"
+_GRACE_SECONDS = 3  # after an interrupt, before the kernel is ended
+_SHOWN = ("text/plain", "image/png", "image/jpeg")  # none of them can hold a script
+
+
+class Stopped(BaseException):
+    """The student's code ended its process, or was ended, while it was looked at.
+
+    No `Exception`: a grade cell that catches those must not take it for an answer.
+    """
+
+
+@dataclass(frozen=True)
+class Grading:
+    """What a grading depends on besides the rebuilt notebook and the lesson.
+
+    Attributes:
+        seed: random, from the operating system; challenges and random streams follow from it.
+        isolation: "sandbox" or "process".
+    """
+
+    seed: str
+    isolation: str
+
+    def number(self, purpose: str) -> int:
+        """A number, 0 to 2147483647, for a purpose: the same each time, and for no other."""
+        digest = hashlib.sha256(f"{self.seed} {purpose}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") >> 1
+
+
+def run_notebook(
+    notebook: NotebookNode,
+    name: str,
+    jail: Jail,
+    grading: Grading,
+    limits: Limits,
+    files: Path | None = None,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> None:
+    """Run a rebuilt notebook, and write the outputs and the scores into it.
+
+    Args:
+        notebook: The notebook, changed in place. Its structure is trusted, the students' text in
+            it is not.
+        name: The lesson's name.
+        jail: Where the student's cells run.
+        grading: The seeds.
+        limits: What the student's code may use.
+        files: The lesson's own files.
+        tell: Told how many cells have been run, of how many.
+
+    Raises:
+        JailError: The jail does not work. That is never the student's fault.
+    """
+    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    run = _Run(notebook, name, jail, grading, limits, files)
+    try:
+        for done, index in enumerate(code):
+            tell(done, len(code))
+            cell = notebook.cells[index]
+            cell.outputs, cell.execution_count = [], None
+            if is_grade(cell) and not is_solution(cell):
+                run.grade(cell)
+            elif SKIP_TAG not in cell.metadata.get("tags", []):
+                run.student(index)
+    finally:
+        run.close()
+
+
+class _Client(NotebookClient):
+    """nbclient, with a bound on what it keeps, and no ear for widgets."""
+
+    room = 0  # bytes of output still to be kept
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Process a message from the kernel."""
+        kind = msg["msg_type"]
+        if kind.startswith("comm"):
+            return None
+        if kind not in ("status", "clear_output", "execute_input"):
+            size = len(str(msg["content"]))
+            if size > self.room:
+                if self.room > 0:
+                    text = "\n[the rest of the output is left out: there is too much of it]\n"
+                    cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=text))
+                self.room = 0
+                return None
+            self.room -= size
+        return super().process_message(msg, cell, cell_index)
+
+
+class _Run:
+    """One run of a notebook: a kernel in the jail, started again when it ends too early."""
+
+    def __init__(
+        self,
+        notebook: NotebookNode,
+        name: str,
+        jail: Jail,
+        grading: Grading,
+        limits: Limits,
+        files: Path | None,
+    ) -> None:
+        self.notebook, self.name, self.jail = notebook, name, jail
+        self.grading, self.limits, self.files = grading, limits, files
+        self.names = _Names(self._ask, _given_imports(notebook))
+        self.deadline = time.monotonic() + limits.wall_seconds
+        self.restarts = limits.restarts
+        self.ran: list[int] = []  # the cells that a new kernel has to run again
+        self.room = limits.output_bytes
+        self.client: _Client | None = None
+        self.asker: BlockingKernelClient | None = None
+        self.until = 0.0  # when the present grade cell has to be done
+
+    # The kernel
+
+    @property
+    def kernel(self) -> Kernel:
+        return self.client.km.provisioner.kernel
+
+    def _start(self) -> None:
+        """Start a kernel."""
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, 2 * MOST_BYTES)
+        context.setsockopt(zmq.LINGER, 0)
+        manager = AsyncKernelManager(
+            kernel_spec_manager=JailSpecs(), kernel_name="python3", context=context
+        )
+        self.client = _Client(
+            self.notebook,
+            km=manager,
+            timeout=self.limits.cell_seconds,
+            iopub_timeout=self.limits.cell_seconds,
+            startup_timeout=120,
+            allow_errors=True,
+            interrupt_on_timeout=True,
+            error_on_timeout=_timeout(self.limits),
+            raise_on_iopub_timeout=True,
+            record_timing=False,
+            store_widget_state=False,
+            skip_cells_with_tag=SKIP_TAG,
+        )
+        self.client.start_new_kernel(
+            jail=self.jail,
+            name=self.name,
+            files=self.files,
+            seed=self.grading.number("random streams"),
+            limits=self.limits,
+        )
+        self.client.start_new_kernel_client()
+        self.asker = BlockingKernelClient()
+        self.asker.load_connection_info(manager.get_connection_info())
+        self.asker.start_channels(shell=True, iopub=False, stdin=False, hb=False, control=False)
+
+    def _stop(self) -> None:
+        """End the kernel."""
+        if self.asker is not None:
+            self.asker.stop_channels()
+            self.asker = None
+        if self.client is not None:
+            context = self.client.km.context
+            self.client._cleanup_kernel()
+            context.destroy(linger=0)
+            self.client = None
+
+    def close(self) -> None:
+        self._stop()
+
+    def _is_alive(self) -> bool:
+        if self.client is None:
+            return False
+        self.kernel.listen(0)
+        return self.kernel.ended is None
+
+    def _need_kernel(self) -> None:
+        """Have a kernel that has run all cells up to here, those that ended one apart.
+
+        Raises:
+            Stopped: It has been tried often enough.
+        """
+        while not self._is_alive():
+            if self.client is not None:
+                self._stop()
+                self.restarts -= 1
+            if self.restarts < 0:
+                raise Stopped("not run: the notebook's process ended too often")
+            self._start()
+            for index in list(self.ran):
+                if self._run_again(index) is not None:
+                    self.ran.remove(index)
+                    break
+
+    def _time_left(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise Stopped(f"not run: the notebook took longer than {self.limits.wall_seconds} s")
+
+    def _run_again(self, index: int) -> str | None:
+        """Run a cell for what it defines, and leave its outputs as they are."""
+        cells = self.notebook.cells
+        cell, cells[index] = cells[index], nbformat.from_dict({**cells[index], "outputs": []})
+        self.client.room = 0
+        try:
+            return self._execute(index)
+        finally:
+            cells[index] = cell
+
+    def _execute(self, index: int) -> str | None:
+        """Run a cell in the jail; return how the kernel ended over it, None where it did not."""
+        cell = self.notebook.cells[index]
+        try:
+            self.client.execute_cell(cell, index)
+        except DeadKernelError:
+            pass
+        except Exception as error:  # messages of no known form: the kernel is not to be trusted
+            self.kernel.tell(b"kill")
+            self.kernel.listen(_GRACE_SECONDS)
+            return f"it does not talk as a kernel does ({type(error).__name__})"
+        timed_out = any(
+            output.output_type == "error" and output.ename == _TIMEOUT for output in cell.outputs
+        )
+        if timed_out and not self._answers():
+            self.kernel.tell(b"kill")
+            self.kernel.listen(_GRACE_SECONDS)
+            return "it did not stop when interrupted"
+        self.kernel.listen(0)
+        return self.kernel.ended
+
+    def _answers(self) -> bool:
+        """Whether the kernel is free again after an interrupt."""
+        request = self.asker.session.msg("kernel_info_request", {})
+        self.asker.session.send(self.asker.shell_channel.socket, request)
+        with contextlib.suppress(Stopped):
+            self._reply_to(request, time.monotonic() + _GRACE_SECONDS)
+            return True
+        return False
+
+    # The student's cells
+
+    def student(self, index: int) -> None:
+        """Run one of the student's cells."""
+        cell = self.notebook.cells[index]
+        try:
+            self._time_left()
+            self._need_kernel()
+            self.client.room = self.room
+            ended = self._execute(index)
+            self.room = self.client.room
+        except Stopped as stopped:
+            cell.outputs = [_error("Stopped", str(stopped))]
+            return
+        _clean(cell)
+        if ended is None:
+            self.ran.append(index)
+        elif not any(o.output_type == "error" and o.ename == _TIMEOUT for o in cell.outputs):
+            cell.outputs.append(
+                _error("Stopped", f"This cell ended the notebook's process: {ended}")
+            )
+
+    # The grade cells
+
+    def grade(self, cell: NotebookNode) -> None:
+        """Run a grade cell here; leave its score and the reason as outputs."""
+        awarded: list[float] = []
+        drawn = iter(range(1_000_000))
+        name = cell.metadata.nbgrader.grade_id
+        self.until = time.monotonic() + self.limits.cell_seconds
+        said, error = io.StringIO(), None
+        with (
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+            keeping_awards(awarded.append),
+            seeds_from(lambda: self.grading.number(f"challenge {name} {next(drawn)}")),
+        ):
+            try:
+                exec(compile(cell.source, f"<{name}>", "exec"), self.names)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as raised:
+                error = _failure(raised, cell.source, f"<{name}>")
+        if said.getvalue():
+            text = said.getvalue()
+            cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=text))
+        if error is not None:
+            if awarded:  # nbgrader reads the first number it finds as the score
+                points = min(sum(awarded), float(cell.metadata.nbgrader.points))
+                score = nbformat.v4.new_output(
+                    "execute_result", {"text/plain": repr(points)}, execution_count=None
+                )
+                cell.outputs.append(score)
+            cell.outputs.append(error)
+
+    def _ask(self, question: Question) -> Any:  # noqa: ANN401
+        """Ask the jail.
+
+        Raises:
+            Stopped: The kernel ended over it, or took too long.
+            ValueError: What came back is no answer.
+        """
+        self._time_left()
+        self._need_kernel()
+        text = base64.b64encode(pack(question)).decode()
+        content = {
+            "code": "",
+            "silent": True,
+            "store_history": False,
+            "user_expressions": {"answer": _ANSWER},
+            "allow_stdin": False,
+            "stop_on_error": False,
+            "question": text,
+        }
+        request = self.asker.session.msg("execute_request", content)
+        self.asker.session.send(self.asker.shell_channel.socket, request)
+        reply = self._reply_to(request, self.until)
+        try:
+            found = reply["content"]["user_expressions"]["answer"]["data"]["text/plain"]
+            data = base64.b64decode(found[1:-1], validate=True)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not an answer: {type(error).__name__}") from error
+        return unpack(data)
+
+    def _reply_to(self, request: dict[str, Any], until: float) -> dict[str, Any]:
+        """Wait for the reply to a request, as long as the kernel lives and there is time."""
+        socket, keeper = self.asker.shell_channel.socket, self.kernel
+        poller = zmq.Poller()
+        poller.register(socket, zmq.POLLIN)
+        poller.register(keeper.fileno(), zmq.POLLIN)
+        too_long = f"took longer than {self.limits.cell_seconds} s and was stopped"
+        interrupted = False
+        while True:
+            left = until - time.monotonic()
+            if left <= 0 and interrupted:
+                keeper.tell(b"kill")
+                keeper.listen(_GRACE_SECONDS)
+                raise Stopped(too_long)
+            if left <= 0:
+                keeper.tell(b"interrupt")
+                interrupted, until = True, time.monotonic() + _GRACE_SECONDS
+                continue
+            ready = dict(poller.poll(left * 1000))
+            if keeper.fileno() in ready:
+                keeper.listen(0)
+                if keeper.ended is not None:
+                    raise Stopped(f"the notebook's process ended meanwhile: {keeper.ended}")
+            if socket in ready:
+                try:
+                    _, reply = self.asker.session.recv(socket, zmq.NOBLOCK)
+                except Exception as error:
+                    raise ValueError(f"not a message: {type(error).__name__}") from error
+                if reply is not None and reply["parent_header"].get("msg_id") == request["msg_id"]:
+                    if interrupted:
+                        raise Stopped(too_long)
+                    return reply
+
+
+class _Names(dict):
+    """The names of grade cells: their own, Python's, what given cells import, and the student's."""
+
+    def __init__(self, ask: Callable[[Question], Any], given: str) -> None:
+        super().__init__(__builtins__=builtins, __name__="__main__")
+        self._ask = ask
+        exec(compile(given, "<given imports>", "exec"), self)
+
+    def __missing__(self, name: str) -> Any:  # noqa: ANN401
+        if hasattr(builtins, name):
+            return getattr(builtins, name)
+        return look_up(name, self._ask)
+
+
+def _given_imports(notebook: NotebookNode) -> str:
+    """The import statements at the top level of a lesson's given (locked) cells."""
+    lines = []
+    for cell in notebook.cells:
+        metadata = cell.metadata.get("nbgrader", {})
+        is_given = metadata.get("locked") and not (
+            metadata.get("grade") or metadata.get("solution")
+        )
+        if cell.cell_type == "code" and is_given:
+            with contextlib.suppress(SyntaxError):  # it has magics, then
+                tree = ast.parse(cell.source)
+                lines += [
+                    ast.unparse(statement)
+                    for statement in tree.body
+                    if isinstance(statement, ast.Import | ast.ImportFrom)
+                ]
+    return "\n".join(lines)
+
+
+_TIMEOUT = "CellTimeoutError"
+
+
+def _timeout(limits: Limits) -> dict[str, Any]:
+    said = f"took longer than {limits.cell_seconds} s and was stopped"
+    return {
+        "ename": _TIMEOUT,
+        "evalue": said,
+        "traceback": [f"\x1b[0;31m{_TIMEOUT}\x1b[0m: {said}"],
+    }
+
+
+def _error(name: str, said: str) -> NotebookNode:
+    """An error as an output, without the lines of code that led there."""
+    shown = f"\x1b[0;31m{name}\x1b[0m: {said}"
+    return nbformat.v4.new_output("error", ename=name, evalue=said, traceback=[shown])
+
+
+def _failure(raised: BaseException, source: str, file: str) -> NotebookNode:
+    """What a student is told of an exception in a grade cell: never a line of a hidden test."""
+    said = str(raised)
+    if isinstance(raised, CheckFailed | Stopped):
+        return _error(type(raised).__name__, said)
+    lines = source.splitlines()
+    number = raised.lineno if isinstance(raised, SyntaxError) else 0
+    for frame in traceback.extract_tb(raised.__traceback__):
+        number = frame.lineno if frame.filename == file else number
+    hidden = False
+    for line in lines[: number or 0]:
+        hidden = line.strip() == HIDDEN[0] or (hidden and line.strip() != HIDDEN[1])
+    at = lines[number - 1].strip() if number and number <= len(lines) and not hidden else ""
+    if isinstance(raised, AssertionError) and not said:
+        said = f"{at} does not hold" if at else "a hidden test does not hold"
+    elif at:
+        said = f"{said}\n  where     line {number} of this cell: {at}"
+    return _error(type(raised).__name__, said)
+
+
+def _clean(cell: NotebookNode) -> None:
+    """Keep of a student's outputs what has the form of one, and nothing a browser would run."""
+    kept = []
+    for output in cell.outputs:
+        with contextlib.suppress(Exception):  # of no known form
+            kind = output["output_type"]
+            if kind == "stream":
+                name = "stderr" if output["name"] == "stderr" else "stdout"
+                kept.append(nbformat.v4.new_output(kind, name=name, text=_text(output["text"])))
+            elif kind == "error":
+                shown = [_text(line) for line in output["traceback"]][:200]
+                parts = {part: _text(output[part]) for part in ("ename", "evalue")}
+                kept.append(nbformat.v4.new_output(kind, traceback=shown, **parts))
+            elif kind in ("display_data", "execute_result"):
+                data = {
+                    form: _text(content)
+                    for form, content in output["data"].items()
+                    if form in _SHOWN
+                }
+                for form in ("image/png", "image/jpeg"):
+                    base64.b64decode(data.get(form, ""), validate=False)
+                kept.append(nbformat.v4.new_output("display_data", data))
+    cell.outputs = kept
+    if type(cell.get("execution_count")) is not int:
+        cell.execution_count = None
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    """A string that can be written to a file and shown, colours (ANSI) included."""
+    if not isinstance(value, str):
+        raise TypeError(type(value).__name__)
+    text = value.encode("utf-8", "replace").decode()
+    return "".join(c if c.isprintable() or c in "\n\t\r\x1b" else "�" for c in text)

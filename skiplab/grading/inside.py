@@ -1,0 +1,383 @@
+"""What runs inside the jail: a warm process, and for each submission a fork of it.
+
+bubblewrap starts this file as a program (`jail.py` says how). It imports what lessons import, once,
+and then waits. For each submission it forks:
+
+    warm process            reads requests, forks, never runs a student's code
+      └ keeper              in new user, process, mount, network, IPC and host-name namespaces;
+                            holds the limits, answers the grader, never runs a student's code
+          └ kernel          the student's: no capabilities, nothing to write but its own memory
+
+The keeper is process 1 of its namespace: when it ends, the system ends everything else in there.
+The kernel reaches neither the keeper (which has capabilities that the kernel has not) nor the warm
+process (which is in another user namespace).
+
+Only the standard library is imported at the top: this file stands alone.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+
+MESSAGE_BYTES = 65536  # of a request and of an answer
+LOOK_SECONDS = 0.1  # between two looks at what a submission uses
+HOME = "/home/student"
+SOCKETS = "/run/kernel"
+REQUESTS = "/run/requests"
+HOST_PROC = "/run/proc"  # only for root, see jail.py
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 2, 4, 8, 32, 4096
+_MS_RDONLY, _MS_REC, _MS_PRIVATE = 1, 16384, 1 << 18
+_PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38
+_PR_SET_PDEATHSIG = 1
+_SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
+_NEW_NAMESPACES = (
+    0x00020000  # mounts
+    | 0x04000000  # host name
+    | 0x08000000  # IPC
+    | 0x10000000  # users
+    | 0x20000000  # processes
+    | 0x40000000  # network
+)
+
+
+def main() -> None:
+    """Import what is slow, say so, and fork for each request until the grader goes away."""
+    server = socket.socket(fileno=int(sys.argv[1]))
+    isolated = sys.argv[2] == "sandbox"
+    _import_what_lessons_import()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
+    server.send(b"warm")
+    children: set[int] = set()
+    while True:
+        data, descriptors = _receive(server)
+        if not data:
+            return
+        request = json.loads(data)
+        child = os.fork()
+        if child == 0:
+            server.close()
+            _guarded(_keep, request, socket.socket(fileno=descriptors[0]), isolated)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        children.add(child)
+        children -= {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
+
+
+def _import_what_lessons_import() -> None:
+    for name in (
+        *("ipykernel.ipkernel", "ipykernel.kernelapp"),
+        *("matplotlib.pyplot", "matplotlib_inline.backend_inline"),
+        # An optimizer's first step imports the second: two seconds.
+        *("torch", "torch._dynamo", "skiplab", "skiplab.checks.crossing"),
+    ):
+        importlib.import_module(name)
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _receive(server: socket.socket) -> tuple[bytes, list[int]]:
+    """A request, and the descriptors that came with it."""
+    found = array.array("i")
+    data, ancillary, _, _ = server.recvmsg(MESSAGE_BYTES, socket.CMSG_LEN(found.itemsize))
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(payload[: len(payload) - len(payload) % found.itemsize])
+    return data, list(found)
+
+
+def _guarded(function, *arguments: object) -> None:  # noqa: ANN001
+    """Call a function and end this process, whatever happens."""
+    try:
+        function(*arguments)
+    except BaseException as error:  # it must not go on as a second warm process
+        with contextlib.suppress(OSError):
+            os.write(2, f"jail: {type(error).__name__}: {error}\n".encode())
+        os._exit(70)
+    os._exit(0)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    _check(
+        _libc.mount(source.encode(), target.encode(), kind.encode(), flags, options.encode()),
+        f"mount {target}",
+    )
+
+
+def _keep(request: dict, grader: socket.socket, isolated: bool) -> None:
+    """Enter new namespaces, and be the keeper in them."""
+    limits = request["limits"]
+    if isolated:
+        uid, gid = os.getuid(), os.getgid()
+        _check(_libc.unshare(_NEW_NAMESPACES), "unshare")
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        # A new process namespace begins with the next child.
+        keeper = os.fork()
+        if keeper:
+            grader.close()
+            os.waitpid(keeper, 0)
+            return
+        _check(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl")
+    os.setsid()
+    if isolated:
+        _furnish(request, limits)
+    ready, tell_ready = os.pipe()
+    kernel = os.fork()
+    if kernel == 0:
+        os.close(ready)
+        grader.close()
+        _guarded(_be_kernel, request, tell_ready, isolated)
+    os.close(tell_ready)
+    ended = "it did not start"
+    try:
+        ended = _look_after(kernel, ready, grader, limits, isolated)
+    finally:
+        if not isolated:
+            _kill_all(kernel)
+        with contextlib.suppress(OSError):
+            grader.send(json.dumps({"ended": ended}).encode())
+
+
+def _furnish(request: dict, limits: dict) -> None:
+    """Give the submission its own places to write, of bounded size, and hide all others."""
+    _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    own = Path(REQUESTS, request["folder"])
+    guard = _MS_NOSUID | _MS_NODEV
+    _mount(str(own), SOCKETS, "", _MS_BIND)
+    size = f"size={limits['disk_bytes']},nr_inodes=20000"
+    for place in ("/tmp", "/home", "/dev/shm"):
+        _mount("tmpfs", place, "tmpfs", guard, f"{size},mode=1777")
+    work = Path(HOME, request["name"])
+    shutil.copytree(own / "files", work)
+    _mount("tmpfs", REQUESTS, "tmpfs", guard | _MS_RDONLY, "size=4k")
+    _mount("proc", "/proc", "proc", guard | _MS_NOEXEC)
+    if Path(HOST_PROC).is_dir():
+        _mount("tmpfs", HOST_PROC, "tmpfs", guard | _MS_RDONLY, "size=4k")
+    for name, value in (
+        ("user/max_user_namespaces", "0"),  # no capabilities by way of another namespace
+        ("kernel/shmmni", "64"),
+        ("kernel/shmall", str(limits["disk_bytes"] // 4096)),
+    ):
+        with contextlib.suppress(OSError):
+            Path("/proc/sys", name).write_text(value)
+
+
+def _drop_capabilities() -> None:
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break  # past the last one this system knows
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    none = (ctypes.c_uint32 * 6)()
+    _check(_libc.syscall(_SYS_CAPSET[os.uname().machine], header, none), "capset")
+
+
+def _be_kernel(request: dict, tell_ready: int, isolated: bool) -> None:
+    """Become the kernel that runs the notebook."""
+    limits = request["limits"]
+    # The keeper may look at the kernel, and not the other way round.
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
+    if isolated:
+        _drop_capabilities()
+        folder = Path(HOME, request["name"])
+        sockets = f"{SOCKETS}/s"
+        connection = Path("/tmp/connection.json")
+    else:
+        folder = Path(request["host_folder"], "files")
+        sockets = str(Path(request["host_folder"], "s"))
+        connection = Path(request["host_folder"], "connection.json")
+    os.chdir(folder)
+    for limit, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
+        (resource.RLIMIT_CPU, limits["cpu_seconds"]),
+        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_AS, _address_space() + limits["memory_bytes"]),
+        *([(resource.RLIMIT_NPROC, limits["processes"])] if isolated else []),
+    ):
+        resource.setrlimit(limit, (value, value))
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.closerange(3, tell_ready)
+    os.closerange(tell_ready + 1, 1024)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _seed(request["seed"])
+
+    # As in a kernel started by its own command.
+    sys.argv = ["ipykernel_launcher.py", "-f", str(connection)]
+    sys.path[:] = ["", *[place for place in sys.path if place != str(Path(__file__).parent)]]
+    numbers = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
+    connection.write_text(
+        json.dumps(
+            {
+                "transport": "ipc",
+                "ip": sockets,
+                "key": request["key"],
+                "signature_scheme": "hmac-sha256",
+                "kernel_name": "python3",
+            }
+            | {f"{name}_port": number for name, number in numbers.items()}
+        )
+    )
+    from ipykernel.kernelapp import IPKernelApp
+
+    application = IPKernelApp.instance()
+    application.initialize(
+        [
+            *("-f", str(connection), "--log-level=ERROR"),
+            *("--HistoryManager.enabled=False", "--IPKernelApp.capture_fd_output=True"),
+        ]
+    )
+    os.write(tell_ready, b"ready")
+    os.close(tell_ready)
+    application.start()
+
+
+def _seed(seed: int) -> None:
+    """Begin random streams anew: when a grading is repeated, a student's code draws the same."""
+    import random
+
+    import numpy as np
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _address_space() -> int:
+    """Bytes of address space in use."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+
+
+def _look_after(
+    kernel: int, ready: int, grader: socket.socket, limits: dict, isolated: bool
+) -> str:
+    """Pass on what the grader asks, and watch the limits.
+
+    Returns:
+        How it ended, in words.
+    """
+    stop_at = time.monotonic() + limits["wall_seconds"]
+    waiting: list[object] = [grader, ready]
+    while True:
+        readable, _, _ = select.select(waiting, [], [], LOOK_SECONDS)
+        if ready in readable:
+            waiting.remove(ready)
+            if os.read(ready, 16) == b"ready":
+                if isolated:
+                    flags = _MS_REMOUNT | _MS_BIND | _MS_RDONLY | _MS_NOSUID | _MS_NODEV
+                    _mount("none", SOCKETS, "", flags)
+                grader.send(b'{"ready": true}')
+            os.close(ready)
+        if grader in readable:
+            asked = grader.recv(MESSAGE_BYTES)
+            if asked == b"interrupt":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(kernel, signal.SIGINT)
+            else:  # "kill", or the grader is gone
+                return "it was stopped"
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return "it ended"
+            if pid == 0:
+                break
+            if pid == kernel:
+                return _how_it_ended(status, limits)
+        if time.monotonic() > stop_at:
+            return f"it reached the limit of {limits['wall_seconds']} s for a notebook"
+        used, processes = _usage(kernel, isolated)
+        if used > limits["memory_bytes"]:
+            return f"it reached the memory limit of {limits['memory_bytes'] >> 20} MB"
+        if processes > limits["processes"]:
+            return f"it reached the limit of {limits['processes']} processes"
+
+
+def _how_it_ended(status: int, limits: dict) -> str:
+    if os.WIFEXITED(status):
+        return f"it ended itself, with exit status {os.WEXITSTATUS(status)}"
+    number = os.WTERMSIG(status)
+    if number in (signal.SIGXCPU, signal.SIGKILL) and _cpu_seconds() >= limits["cpu_seconds"] - 1:
+        return f"it reached the limit of {limits['cpu_seconds']} s of computing"
+    return f"it was ended by signal {number} ({signal.Signals(number).name})"
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _usage(kernel: int, isolated: bool) -> tuple[int, int]:
+    """Bytes of memory that all processes use, shared pages by their part, and their number."""
+    used = processes = 0
+    own = {os.getpid()}
+    pids = _descendants(kernel) if not isolated else _everything()
+    for pid in pids - own:
+        processes += 1
+        with contextlib.suppress(OSError, StopIteration, ValueError):
+            if processes <= 64:
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                lines = (line.split() for line in text.splitlines())
+                used += next(int(line[1]) for line in lines if line[0] == "Pss_Anon:") << 10
+    if isolated:
+        for place in ("/tmp", "/home", "/dev/shm"):
+            disk = os.statvfs(place)
+            used += (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+    return used, processes
+
+
+def _everything() -> set[int]:
+    return {int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()}
+
+
+def _descendants(kernel: int) -> set[int]:
+    """The processes that came from the kernel, as long as their parents live."""
+    parents: dict[int, int] = {}
+    for pid in _everything():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            text = Path(f"/proc/{pid}/stat").read_text()
+            parents[pid] = int(text.rpartition(")")[2].split()[1])
+    found = {kernel} if kernel in parents else set()
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def _kill_all(kernel: int) -> None:
+    """Without namespaces: kill what came from the kernel, as far as it can still be found."""
+    for pid in _descendants(kernel) | {kernel}:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,338 @@
+"""The jail, from outside: a warm process behind bubblewrap, and a kernel in it for a submission.
+
+What a student's code can see is listed in `_arguments`: the interpreter and its packages, a few
+files of the system, and of this package what lessons import and what observes a network. What is
+not listed does not exist in there.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import skiplab
+from skiplab.grading import inside
+
+SANDBOX, PROCESS = "sandbox", "process"
+
+# What of this package is there inside: no reference, no misconception, no judge, no grader.
+VISIBLE = (
+    "__init__.py",
+    "lesson",
+    "checks/__init__.py",
+    "checks/challenge.py",
+    "checks/crossing.py",
+    "checks/observe.py",
+    "checks/question.py",
+    "grading/inside.py",
+)
+START_SECONDS = 120
+
+
+class JailError(Exception):
+    """The jail cannot be had, or does not work; the message says why and what to do, in a line."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use.
+
+    Attributes:
+        cell_seconds: how long a cell, or a question of a check, may take.
+        wall_seconds: how long a notebook may take, in one go.
+        cpu_seconds: how long a process may compute.
+        memory_bytes: how much memory all its processes may use beyond what is there at the start,
+            what they write to disk included.
+        disk_bytes: the largest file, and the size of each place it can write to.
+        processes: how many processes it may have; in the sandbox, also how many threads.
+        output_bytes: how much output of a notebook is kept.
+        restarts: how often a kernel that ended is started again for the rest of the notebook.
+    """
+
+    cell_seconds: int = 60
+    wall_seconds: int = 600
+    cpu_seconds: int = 300
+    memory_bytes: int = 2 << 30
+    disk_bytes: int = 128 << 20
+    processes: int = 64
+    output_bytes: int = 8 << 20
+    restarts: int = 5
+
+
+class Jail:
+    """A warm process that forks a kernel for each submission.
+
+    Args:
+        isolation: "sandbox" or "process"; the second keeps a submission in processes of its own
+            and bounds them, but hides nothing from it.
+        hide: folders that must not be seen inside even where they lie within Python's own.
+
+    Raises:
+        JailError: there is no sandbox to be had on this machine.
+    """
+
+    def __init__(self, isolation: str = SANDBOX, hide: Iterable[Path] = ()) -> None:
+        """Start the warm process, and wait until it is warm."""
+        if isolation not in (SANDBOX, PROCESS):
+            raise JailError(f"isolation: got {isolation!r}, wanted {SANDBOX!r} or {PROCESS!r}")
+        self.isolation = isolation
+        self._number = 0
+        # Not the usual folder for temporary files where a submission could guess at it.
+        self._folder = Path(tempfile.mkdtemp(prefix="skiplab-jail-"))
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            python = [sys.executable, "-B", inside.__file__, str(theirs.fileno()), isolation]
+            command = [*_arguments(self._folder, hide), *python] if self._boxed else python
+            with (self._folder / "log").open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=_environment(None if self._boxed else self._folder),
+                    cwd=self._folder,
+                )
+        self._socket = ours
+        self._close = weakref.finalize(self, _close, self._process, ours, self._folder)
+        self._wait_until_warm()
+
+    @property
+    def _boxed(self) -> bool:
+        return self.isolation == SANDBOX
+
+    def _wait_until_warm(self) -> None:
+        if select.select([self._socket], [], [], START_SECONDS)[0] and self._socket.recv(16):
+            return
+        said = (self._folder / "log").read_text(errors="replace").strip().splitlines()
+        self.close()
+        why = said[-1] if said else f"nothing was heard of it for {START_SECONDS} s"
+        raise JailError(f"The sandbox does not start: {why}. {_WAY_OUT}" if self._boxed else why)
+
+    def is_alive(self) -> bool:
+        """Whether the warm process is there."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the warm process and all that is in it."""
+        self._close()
+
+    def start(self, name: str, files: Path | None, seed: int, key: str, limits: Limits) -> Kernel:
+        """Start a kernel in a fork.
+
+        Args:
+            name: the name of the folder it works in.
+            files: a folder whose files, notebooks apart, it gets a copy of.
+            seed: for the random streams of Python, numpy and PyTorch.
+            key: signs messages between it and the grader.
+            limits: what it may use.
+
+        Raises:
+            JailError: the warm process is gone, or the kernel did not start.
+        """
+        self._number += 1
+        folder = self._folder / str(self._number)
+        (folder / "files").mkdir(parents=True)
+        for file in own_files(files):
+            place = folder / "files" / file.relative_to(files)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+        request = {
+            "folder": str(self._number),
+            "host_folder": str(folder),
+            "name": name,
+            "seed": seed,
+            "key": key,
+            "limits": asdict(limits),
+        }
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))
+            try:
+                self._socket.sendmsg([json.dumps(request).encode()], [rights])
+            except OSError as error:
+                raise JailError(f"The warm process is gone: {error}") from error
+        kernel = Kernel(ours, folder)
+        deadline = time.monotonic() + START_SECONDS
+        while not kernel.ready and kernel.ended is None and time.monotonic() < deadline:
+            kernel.listen(1)
+        if not kernel.ready:
+            kernel.close()
+            log = (self._folder / "log").read_text(errors="replace").strip().splitlines()
+            raise JailError(f"A kernel does not start: {log[-1] if log else kernel.ended}")
+        return kernel
+
+
+class Kernel:
+    """A student's kernel, as the grader holds it.
+
+    Attributes:
+        ready: whether it is listening.
+        ended: how it ended, in words; None while it runs.
+        sockets: the path its sockets begin with.
+    """
+
+    def __init__(self, keeper: socket.socket, folder: Path) -> None:
+        """Hold the socket on which the keeper talks, and the folder of the kernel's sockets."""
+        self._keeper = keeper
+        self._folder = folder
+        self.sockets = str(folder / "s")
+        self.ready = False
+        self.ended: str | None = None
+
+    def fileno(self) -> int:
+        """The descriptor on which the keeper is heard."""
+        return self._keeper.fileno()
+
+    def listen(self, seconds: float) -> None:
+        """Hear what the keeper has to say, for at most so long."""
+        if self.ended is not None or not select.select([self._keeper], [], [], seconds)[0]:
+            return
+        try:
+            data = self._keeper.recv(inside.MESSAGE_BYTES)
+        except OSError:
+            data = b""
+        said = json.loads(data) if data else {"ended": "it is gone"}
+        self.ready = self.ready or "ready" in said
+        self.ended = said.get("ended")
+
+    def tell(self, word: bytes) -> None:
+        """Ask the keeper to "interrupt" or "kill" the kernel."""
+        try:
+            self._keeper.send(word)
+        except OSError:
+            self.listen(0)
+            self.ended = self.ended or "it is gone"
+
+    def close(self) -> None:
+        """End the kernel and everything it started, and forget its files."""
+        if self.ended is None:
+            self.tell(b"kill")
+            deadline = time.monotonic() + 5
+            while self.ended is None and time.monotonic() < deadline:
+                self.listen(1)
+        self._keeper.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_WAY_OUT = (
+    "Install bubblewrap (Debian, Ubuntu: `apt-get install bubblewrap`; Fedora: `dnf install"
+    " bubblewrap`) and allow user namespaces, or go on without a sandbox with `--isolation process`"
+    " (docs/trust.md says what is lost)"
+)
+
+
+def _arguments(requests: Path, hide: Iterable[Path]) -> list[str]:
+    """The command line of bubblewrap: everything that is there inside."""
+    program = shutil.which("bwrap")
+    if program is None:
+        raise JailError(f"There is no sandbox: bubblewrap (bwrap) is not installed. {_WAY_OUT}")
+    words = [program, "--unshare-all", "--die-with-parent", "--new-session"]
+    words += ["--uid", "1000", "--gid", "1000", "--hostname", "lesson"]
+    words += ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        place = Path("/", name)
+        if place.is_symlink():
+            words += ["--symlink", str(place.readlink()), str(place)]
+        elif place.is_dir():
+            words += ["--ro-bind", str(place), str(place)]
+    for name in ("ld.so.cache", "alternatives", "fonts", "localtime", "mime.types"):
+        words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    (requests / "passwd").write_text(f"student:x:1000:1000:student:{inside.HOME}:/bin/sh\n")
+    (requests / "group").write_text("student:x:1000:\n")
+    for name in ("passwd", "group"):
+        words += ["--ro-bind", str(requests / name), f"/etc/{name}"]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    if os.getuid() == 0:
+        # For root, bubblewrap covers parts of /proc, and then no namespace in there can have a
+        # /proc of its own unless a whole one is in sight. The keeper covers this one.
+        words += ["--bind", "/proc", inside.HOST_PROC]
+
+    seen = [place for place in _python_places() if not place.is_relative_to("/usr")]
+    for place in seen:
+        words += ["--ro-bind", str(place), str(place)]
+    for place in hide:
+        if any(place.is_relative_to(root) for root in (Path("/usr"), *seen)):
+            words += ["--tmpfs", str(place)]
+    package = Path(skiplab.__file__).parent
+    words += ["--tmpfs", str(package)]
+    for name in VISIBLE:
+        words += ["--ro-bind", str(package / name), str(package / name)]
+    words += ["--remount-ro", str(package)]
+
+    # For the warm process; a submission gets its own.
+    words += ["--tmpfs", "/tmp", "--tmpfs", "/home", "--dir", inside.HOME, "--dir", inside.SOCKETS]
+    words += ["--bind", str(requests), inside.REQUESTS]
+    for font_list in _font_lists():
+        words += ["--ro-bind", str(font_list), f"{inside.HOME}/.cache/matplotlib/{font_list.name}"]
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
+    return words
+
+
+def _python_places() -> Iterator[Path]:
+    """The folders that this Python and its packages lie in, none inside another."""
+    import ipykernel
+    import torch
+
+    places = {Path(prefix).resolve() for prefix in (sys.base_prefix, sys.prefix)}
+    places |= {Path(sys.prefix).absolute()}
+    places |= {Path(package.__file__).parents[1] for package in (torch, ipykernel)}
+    for place in sorted(places):
+        if not any(place != other and place.is_relative_to(other) for other in places):
+            yield place
+
+
+def _font_lists() -> list[Path]:
+    """The lists of this machine's fonts that matplotlib keeps: it takes seconds to make one."""
+    import matplotlib
+    import matplotlib.font_manager  # makes the list
+
+    return sorted(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
+
+
+def _environment(home: Path | None) -> dict[str, str]:
+    """The environment variables inside: none of the grader's own."""
+    return {
+        "HOME": str(home) if home else inside.HOME,
+        "USER": "student",
+        "LOGNAME": "student",
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYTHONHASHSEED": "0",  # the order of a set is the same when a grading is repeated
+    }
+
+
+def own_files(folder: Path | None) -> list[Path]:
+    """A lesson's own files: not its notebooks, which hold solutions and hidden tests."""
+    if folder is None or not folder.is_dir():
+        return []
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path.suffix != ".ipynb"
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _close(process: subprocess.Popen[Any], control: socket.socket, folder: Path) -> None:
+    control.close()
+    process.kill()
+    process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

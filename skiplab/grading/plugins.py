@@ -1,0 +1,245 @@
+"""Where nbgrader's `autograde` hands over: what nbgrader_config.py names.
+
+nbgrader makes the exporter once per command and uses it twice for each submission: once to
+sanitize what was handed in (`Rebuild`), once to run and score it (`RunInJail`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+import stat
+import weakref
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nbconvert.exporters import NotebookExporter
+from nbconvert.preprocessors.sanitize import SanitizeHTML
+from nbformat import NotebookNode
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.utils import is_solution, parse_utc
+from traitlets import Enum, Integer
+
+from skiplab.grading.execute import Grading, run_notebook
+from skiplab.grading.intake import SubmissionError, look_at
+from skiplab.grading.jail import PROCESS, SANDBOX, Jail, JailError, Limits, own_files
+from skiplab.grading.rebuild import lesson_notebook, rebuild
+from skiplab.grading.received import received_at
+
+TIMESTAMP = "timestamp.txt"
+RECORD = "skiplab"  # the key of a grading's record among the metadata of an autograded notebook
+
+_warm: weakref.WeakValueDictionary[tuple[str, Path], Jail] = weakref.WeakValueDictionary()
+
+
+def warm_jail(isolation: str, course: Path) -> Jail:
+    """The jail of a course: one for all who ask, as long as somebody keeps it.
+
+    Args:
+        isolation: "sandbox" or "process".
+        course: The course directory, to be hidden.
+
+    Raises:
+        JailError: There is none to be had.
+    """
+    key = (isolation, course.resolve())
+    jail = _warm.get(key)
+    if jail is None or not jail.is_alive():
+        jail = _warm[key] = Jail(isolation, hide=[key[1]])
+    return jail
+
+
+class GuardedCourse(CourseDirectory):
+    """The course directory as `autograde` is to see it: it copies nothing a student handed in.
+
+    And the time a submission came in is the server's, whatever a file in it says.
+    """
+
+    def get_existing_timestamp(self, dest_path: str) -> datetime | None:
+        """When a submission was received; of one that is autograded already, as it was then."""
+        folder = Path(dest_path)
+        lesson, student = folder.name, folder.parent.name
+        graded = self.format_path(self.autograded_directory, student, lesson)
+        if folder != Path(graded):
+            return received_at(Path(self.root), lesson, student)
+        try:
+            text = (folder / f"{lesson}.ipynb").read_text(encoding="utf-8")
+            return datetime.fromisoformat(json.loads(text)["metadata"][RECORD]["received"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+class GradingExporter(NotebookExporter):
+    """Looks at a submission before anything reads it, and keeps the jail warm meanwhile."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401
+        """Take the place of nbgrader's own exporter; `parent` is its converter."""
+        super().__init__(**kwargs)
+        converter = self.parent
+        given = converter.coursedir
+        self.course = Path(given.root)
+        traits = {name: getattr(given, name) for name in given.trait_names(config=True)}
+        # nbgrader copies every file that is not ignored, links followed, before it calls anybody.
+        guarded = GuardedCourse(config=given.config, **traits | {"ignore": ["*"]})
+        converter.coursedir = guarded
+        settings = RunInJail(parent=self)
+        try:
+            self.jail = warm_jail(settings.isolation, self.course)
+        except JailError as error:
+            converter.log.error("%s", error)
+            raise NbGraderException(str(error)) from error
+
+    def from_filename(
+        self,
+        filename: str,
+        resources: dict | None = None,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> tuple[NotebookNode, dict]:
+        """Convert a notebook, after a look at it.
+
+        Raises:
+            SubmissionError: It cannot be graded.
+        """
+        course, names = self.parent.coursedir, resources["nbgrader"]
+        student, lesson = names["student"], names["assignment"]
+        path = Path(filename)
+        if path.parent == Path(course.format_path(course.submitted_directory, student, lesson)):
+            found = look_at(path.parent, student, lesson)
+            if found.problem:
+                raise SubmissionError(found.problem)
+        return super().from_filename(filename, resources, **kwargs)
+
+
+class Rebuild(NbGraderPreprocessor):
+    """First half: the lesson, with the student's answers in it, takes the submission's place."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Rebuild a submitted notebook.
+
+        Args:
+            nb: The submitted notebook.
+            resources: What nbgrader passes along.
+        """
+        course: CourseDirectory = self.parent.parent.coursedir
+        names = resources["nbgrader"]
+        student, lesson = names["student"], names["assignment"]
+        source = source_notebook(course, lesson)
+        rebuilt = rebuild(lesson_notebook(source, self.config), nb)
+        for note in rebuilt.notes:
+            self.log.warning("%s: %s", student, note)
+        made = rebuilt.notebook
+        received = received_at(Path(course.root), lesson, student)
+        made.metadata[RECORD] = {"notes": rebuilt.notes}
+        if received is not None:
+            made.metadata[RECORD]["received"] = received.isoformat()
+        to = Path(course.format_path(course.autograded_directory, student, lesson))
+        submitted = Path(course.format_path(course.submitted_directory, student, lesson))
+        _keep_timestamp(submitted / TIMESTAMP, to / TIMESTAMP)
+        for file in own_files(source.parent):
+            place = to / file.relative_to(source.parent)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, place)
+        return made, resources
+
+
+class NoScripts(SanitizeHTML):
+    """For pages made of graded notebooks: what a student wrote is text, and runs nowhere."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict, cell_index: int
+    ) -> tuple[NotebookNode, dict]:
+        """Clean a student's written answer; the lesson's own text stays as it is.
+
+        Args:
+            cell: The cell.
+            resources: What nbconvert passes along.
+            cell_index: Its place.
+        """
+        if cell.cell_type == "markdown" and is_solution(cell):
+            return super().preprocess_cell(cell, resources, cell_index)
+        return cell, resources
+
+
+class RunInJail(NbGraderPreprocessor):
+    """Second half, in place of nbgrader's `Execute`: run the notebook and score it."""
+
+    isolation = Enum(
+        [SANDBOX, PROCESS],
+        SANDBOX,
+        help="How the student's code is kept apart; see docs/trust.md.",
+    ).tag(config=True)
+    cell_seconds = Integer(60, help="How long a cell may take.").tag(config=True)
+    wall_seconds = Integer(600, help="How long a notebook may take.").tag(config=True)
+    cpu_seconds = Integer(300, help="How long a process may compute.").tag(config=True)
+    memory_mb = Integer(2048, help="How much memory a notebook may use.").tag(config=True)
+    disk_mb = Integer(128, help="The largest file, and all files in a folder.").tag(config=True)
+    processes = Integer(64, help="How many processes a notebook may have.").tag(config=True)
+    output_mb = Integer(8, help="How much output of a notebook is kept.").tag(config=True)
+    restarts = Integer(5, help="How often a notebook's process is started again.").tag(config=True)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits, as the jail takes them."""
+        return Limits(
+            cell_seconds=self.cell_seconds,
+            wall_seconds=self.wall_seconds,
+            cpu_seconds=self.cpu_seconds,
+            memory_bytes=self.memory_mb << 20,
+            disk_bytes=self.disk_mb << 20,
+            processes=self.processes,
+            output_bytes=self.output_mb << 20,
+            restarts=self.restarts,
+        )
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Run a rebuilt notebook; leave outputs, scores, and the record of the grading in it.
+
+        Args:
+            nb: The rebuilt notebook.
+            resources: What nbgrader passes along.
+        """
+        exporter: GradingExporter = self.parent
+        name = resources["nbgrader"]["assignment"]
+        source = source_notebook(exporter.parent.coursedir, name)
+        grading = Grading(secrets.token_hex(16), self.isolation)
+        fingerprint_of_work = fingerprint(nb)
+        run_notebook(nb, name, exporter.jail, grading, self.limits, source.parent)
+        nb.metadata[RECORD] = {
+            **nb.metadata.get(RECORD, {}),
+            "seed": grading.seed,
+            "isolation": grading.isolation,
+            "work": fingerprint_of_work,
+        }
+        return nb, resources
+
+
+def _keep_timestamp(path: Path, to: Path) -> None:
+    """Keep what the student's machine says of the time: nbgrader finds feedback by it.
+
+    It decides nothing.
+    """
+    try:
+        if stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_size < 100:
+            text = path.read_text(encoding="ascii")
+            parse_utc(text.strip())
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_text(text, encoding="ascii")
+    except (OSError, ValueError, OverflowError, AttributeError):
+        pass  # there is none, or it is none
+
+
+def source_notebook(course: CourseDirectory, lesson: str) -> Path:
+    """The source notebook of a lesson."""
+    folder = Path(course.format_path(course.source_directory, ".", lesson))
+    return folder / f"{lesson}.ipynb"
+
+
+def fingerprint(notebook: NotebookNode) -> str:
+    """What a rebuilt notebook holds, as a hash: its cells, without outputs."""
+    cells = [[cell.cell_type, cell.source, cell.metadata] for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,158 @@
+"""Rebuild a submission: the lesson as its author wrote it, with the text of the student's answers.
+
+Nothing else of a submission survives: no metadata, no tags, no test cell, no kernel, no output.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    IncludeHeaderFooter,
+    LockCells,
+)
+from nbgrader.utils import is_grade, is_solution
+from traitlets.config import Config
+
+NOTE = "skiplab_note"  # marks, in the metadata, a cell that the grader added
+MOST_EXTRA = 200  # cells of the student's own
+
+
+@dataclass
+class Rebuilt:
+    """A rebuilt notebook.
+
+    Attributes:
+        notebook: the notebook.
+        notes: what was odd about the submission, a line each.
+    """
+
+    notebook: NotebookNode
+    notes: list[str] = field(default_factory=list)
+
+
+def lesson_notebook(source: Path, config: Config | None = None) -> NotebookNode:
+    """A lesson as a student has it, hidden tests included.
+
+    Args:
+        source: the source notebook.
+        config: nbgrader's settings.
+
+    Returns:
+        What nbgrader's `generate_assignment` makes of it, with its own preprocessors, before it
+        takes the hidden tests out.
+    """
+    notebook = nbformat.read(source, as_version=4)
+    resources: dict[str, Any] = {"metadata": {"path": str(source.parent)}}
+    for step in (
+        IncludeHeaderFooter,
+        LockCells,
+        ClearSolutions,
+        ClearOutput,
+        ComputeChecksums,
+        ClearMarkScheme,
+        CheckCellMetadata,
+        ComputeChecksums,
+    ):
+        notebook, resources = step(config=config).preprocess(notebook, resources)
+    return notebook
+
+
+def rebuild(lesson: NotebookNode, submitted: NotebookNode) -> Rebuilt:
+    """Put a student's answers, and their own code cells, into the lesson.
+
+    An answer is the text of the one cell with the answer's `grade_id` and its type. Where there is
+    no such cell, or more than one with different texts, the answer is as it was released, and a
+    note below says why; all other answers count. A student's own code cell comes after the cell of
+    the lesson that it comes after in the submission.
+
+    Args:
+        lesson: from `lesson_notebook`; not changed.
+        submitted: the submitted notebook, of any content.
+
+    Returns:
+        The rebuilt notebook, and what is to be said about it.
+    """
+    answers: dict[str, list[NotebookNode]] = {}
+    extra: dict[int, list[str]] = {}
+    places = _places(lesson)
+    at, count = -1, 0
+    for cell in submitted.cells:
+        name = _grade_id(cell)
+        place = places.get(name) if name else places.get(f"#{cell.get('id')}")
+        if name and place is not None:
+            answers.setdefault(name, []).append(cell)
+        if place is not None:
+            at = place
+        elif cell.cell_type == "code" and cell.source.strip() and count < MOST_EXTRA:
+            extra.setdefault(at, []).append(cell.source)
+            count += 1
+
+    rebuilt = Rebuilt(copy.deepcopy(lesson))
+    cells: list[NotebookNode] = []
+    for index in range(-1, len(lesson.cells)):
+        if index >= 0:
+            cell = rebuilt.notebook.cells[index]
+            cells.append(cell)
+            if is_solution(cell):
+                why_not = _fill_in(cell, answers.get(_grade_id(cell), []))
+                if why_not:
+                    rebuilt.notes.append(why_not)
+                    cells.append(_note(why_not, len(cells)))
+            elif is_grade(cell) and _grade_id(cell) not in answers:
+                rebuilt.notes.append(
+                    f"cell {_grade_id(cell)} is missing: the lesson's own was used"
+                )
+        for source in extra.get(index, []):
+            own = nbformat.v4.new_code_cell(source, id=f"own-{len(cells)}")
+            cells.append(own)
+    if count == MOST_EXTRA:
+        rebuilt.notes.append(f"of the student's own code cells the first {MOST_EXTRA} were used")
+    rebuilt.notebook.cells = cells
+    return rebuilt
+
+
+def _places(lesson: NotebookNode) -> dict[str, int]:
+    """Where each cell of the lesson stands, by `grade_id`, and by "#" and cell id."""
+    places: dict[str, int] = {}
+    for index, cell in enumerate(lesson.cells):
+        places[f"#{cell.id}"] = index
+        if name := _grade_id(cell):
+            places[name] = index
+    return places
+
+
+def _grade_id(cell: NotebookNode) -> str:
+    """The id under which nbgrader knows a cell; "" where it does not."""
+    metadata = cell.metadata.get("nbgrader", {})
+    name = metadata.get("grade_id", "") if isinstance(metadata, dict) else ""
+    return name if isinstance(name, str) else ""
+
+
+def _fill_in(cell: NotebookNode, found: list[NotebookNode]) -> str | None:
+    """Write a student's text into an answer cell; return why that cannot be done, if so."""
+    name = _grade_id(cell)
+    if not found:
+        return f"the answer cell {name} is missing: it was deleted, renamed or replaced"
+    if any(one.cell_type != cell.cell_type for one in found):
+        return f"the answer cell {name} is a {found[0].cell_type} cell, not a {cell.cell_type} cell"
+    if len({one.source for one in found}) > 1:
+        return f"the answer cell {name} is there {len(found)} times, with different contents"
+    cell.source = found[0].source
+    return None
+
+
+def _note(text: str, number: int) -> NotebookNode:
+    """A cell that tells the student why an answer was not used."""
+    said = f"**Note from the grader:** {text}. No other answer is affected."
+    return nbformat.v4.new_markdown_cell(said, id=f"note-{number}", metadata={NOTE: True})
