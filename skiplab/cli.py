@@ -68,7 +68,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("lesson", metavar="LESSON")
     grade.add_argument("--student", nargs="+", default=[], metavar="ID", help="default: all")
+    grade.add_argument(
+        "--isolation",
+        choices=("sandbox", "process"),
+        help="how students' code is kept apart: in a sandbox (default; stops where there is none),"
+        " or only in processes of its own, which hides nothing from it",
+    )
     grade.set_defaults(run=_grade)
+
+    replay = commands.add_parser(
+        "replay",
+        help="repeat a recorded grading, and compare",
+        description="Repeats the grading of autograded/STUDENT/LESSON with the same challenges and"
+        " random numbers. Changes nothing. Exit status: 0 the same scores and words, 1 not, or it"
+        " could not be done, 2 wrong usage.",
+    )
+    replay.add_argument("lesson", metavar="LESSON")
+    replay.add_argument("student", metavar="ID")
+    replay.set_defaults(run=_replay)
 
     demo = commands.add_parser("demo", help="grade the sample class in examples/, in demo/")
     demo.set_defaults(run=_demo)
@@ -77,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     lab.add_argument("jupyter", nargs="*", metavar="-- OPTION", help="options for JupyterLab")
     lab.set_defaults(run=_lab)
 
-    for command in (build, grade):
+    for command in (build, grade, replay):
         command.add_argument(
             "--course",
             type=Path,
@@ -109,7 +126,16 @@ def _grade(options: argparse.Namespace) -> int:
     from skiplab.course.directory import open_course
     from skiplab.grading.grade import grade
 
-    return grade(open_course(options.course), options.lesson, options.student)
+    return grade(
+        open_course(options.course), options.lesson, options.student, isolation=options.isolation
+    )
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from skiplab.course.directory import open_course
+    from skiplab.grading.replay import replay
+
+    return replay(open_course(options.course), options.lesson, options.student)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -5,11 +5,10 @@ a hash of what it was made from, so only what is out of date is built again, wha
 stamps of a fresh clone say.
 """
 
-import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -25,6 +24,8 @@ from skiplab.course.directory import (
     ConversionError,
     Course,
     CourseError,
+    content_files,
+    content_hash,
     convert,
     list_fonts,
     pick_lessons,
@@ -67,8 +68,8 @@ def build(
     for lesson in pick_lessons(course, lessons):
         release = to / "release" / lesson / f"{lesson}.ipynb"
         solution = to / "solutions" / lesson / f"{lesson}.ipynb"
-        release_hash = _hash(course.source(lesson).parent)
-        solution_hash = _hash(course.source(lesson).parent, *_BEHIND_SOLUTIONS)
+        release_hash = content_hash(course.source(lesson).parent)
+        solution_hash = content_hash(course.source(lesson).parent, *_BEHIND_SOLUTIONS)
         stale_release = force or _made_from(release) != release_hash
         stale_solution = solutions and (force or _made_from(solution) != solution_hash)
         if not stale_release and not stale_solution:
@@ -189,7 +190,7 @@ def _put(made: Path, target: Path, made_from: str) -> None:
     nbformat.write(notebook, made)
     target.parent.mkdir(parents=True, exist_ok=True)
     # The notebook comes last: it is what says that the folder is up to date.
-    for path in sorted(_files(made.parent), key=lambda path: path == made):
+    for path in sorted(content_files(made.parent), key=lambda path: path == made):
         place = target.parent / path.relative_to(made.parent)
         place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_name(f".{place.name}.part")
@@ -203,23 +204,3 @@ def _made_from(path: Path) -> str | None:
         return nbformat.read(path, as_version=4).metadata.skiplab.made_from
     except (OSError, AttributeError, nbformat.reader.NotJSONError):
         return None
-
-
-def _hash(*folders: Path) -> str:
-    """A hash of the contents of folders."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(_files(folder)):
-            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-            content = path.read_bytes()
-            digest.update(f"{name} {len(content)}\n".encode())
-            digest.update(content)
-    return digest.hexdigest()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """The files of a folder that belong to it: no caches, no checkpoints, no hidden ones."""
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part[0] == "." or part == "__pycache__" for part in parts):
-            yield path

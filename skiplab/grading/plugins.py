@@ -13,6 +13,7 @@ import shutil
 import stat
 import weakref
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_solution, parse_utc
 from traitlets import Enum, Integer
 
+import skiplab
+from skiplab.course.directory import content_hash
 from skiplab.grading.execute import Grading, run_notebook
 from skiplab.grading.intake import SubmissionError, look_at
 from skiplab.grading.jail import PROCESS, SANDBOX, Jail, JailError, Limits, own_files
@@ -207,13 +210,14 @@ class RunInJail(NbGraderPreprocessor):
         name = resources["nbgrader"]["assignment"]
         source = source_notebook(exporter.parent.coursedir, name)
         grading = Grading(secrets.token_hex(16), self.isolation)
-        fingerprint_of_work = fingerprint(nb)
+        work = fingerprint(nb)
         run_notebook(nb, name, exporter.jail, grading, self.limits, source.parent)
         nb.metadata[RECORD] = {
             **nb.metadata.get(RECORD, {}),
             "seed": grading.seed,
             "isolation": grading.isolation,
-            "work": fingerprint_of_work,
+            "work": work,
+            "package": package_hash(),
         }
         return nb, resources
 
@@ -237,6 +241,13 @@ def source_notebook(course: CourseDirectory, lesson: str) -> Path:
     """The source notebook of a lesson."""
     folder = Path(course.format_path(course.source_directory, ".", lesson))
     return folder / f"{lesson}.ipynb"
+
+
+@cache
+def package_hash() -> str:
+    """What grades: this package's own code, as a hash."""
+    folder = Path(skiplab.__file__).parent
+    return content_hash(*(folder / part for part in ("lesson", "checks", "grading")))
 
 
 def fingerprint(notebook: NotebookNode) -> str:
