@@ -216,7 +216,9 @@ def _be_kernel(request: dict, tell_ready: int, isolated: bool) -> None:
         (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
         (resource.RLIMIT_CPU, limits["cpu_seconds"]),
         (resource.RLIMIT_NOFILE, 1024),
-        (resource.RLIMIT_AS, _address_space() + limits["memory_bytes"]),
+        # Address space is claimed in advance (stacks, allocators' reserves): this stops only what
+        # grows too fast for the keeper, who counts what is used.
+        (resource.RLIMIT_AS, _address_space() + 2 * limits["memory_bytes"] + (1 << 30)),
         *([(resource.RLIMIT_NPROC, limits["processes"])] if isolated else []),
     ):
         resource.setrlimit(limit, (value, value))

@@ -313,6 +313,7 @@ def _environment(home: Path | None) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "TMPDIR": "/tmp",
         "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",  # else each thread claims 64 MB
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": "0",  # the order of a set is the same when a grading is repeated
     }
