@@ -1,4 +1,4 @@
-"""What several tests share: the course, its commands, and builds that are made once."""
+"""What several tests share: the course, its commands, and in which order they start."""
 
 import os
 import shutil
@@ -27,6 +27,28 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # what its `-n` means, is not what a user sees who types the command.
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"):
     os.environ.pop(name, None)
+
+# `make test` has a worker for each core and gives it whole files, in this order: a long one that
+# was started last would be waited for alone. The others come after these.
+LONGEST = [
+    "test_attacks",
+    "test_attacks_are_real",
+    "test_misconceptions",
+    "test_cycle",
+    "test_builds_are_fresh",
+    "test_demo",
+    "test_fresh_challenges",
+    "test_honest_styles",
+    "test_failures",
+    "test_bad_submissions",
+    "test_checks_in_the_terminal",
+    "test_uncatalogued_mistakes",
+]
+
+
+def pytest_collection_modifyitems(items):
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
 
 
 def run(*command, cwd=ROOT, status=0, **environment):
@@ -120,16 +142,6 @@ def hand_in(course, student, lesson, contents):
 def offline():
     """Environment variables under which Python reaches nothing beyond this machine."""
     return {"PYTHONPATH": str(ROOT / "tests" / "offline")}
-
-
-@pytest.fixture(scope="session")
-def rebuilt(tmp_path_factory, offline):
-    """Release and solutions of all lessons, built from the sources just now, without network."""
-    folder = tmp_path_factory.mktemp("rebuilt")
-    # The machine may be busy: how long a cell takes is told, not tested, here.
-    limit = ("--cell-seconds", "300")
-    print(run("skiplab", "build", "--force", "--to", str(folder), *limit, **offline))
-    return folder
 
 
 @pytest.fixture(scope="session")

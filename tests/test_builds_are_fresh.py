@@ -59,6 +59,16 @@ def differences(committed, built):
             yield f"output of cell {old.id}"
 
 
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory, offline):
+    """Release and solutions of all lessons, built from the sources just now, without network."""
+    folder = tmp_path_factory.mktemp("rebuilt")
+    # The machine may be busy: how long a cell takes is told, not tested, here.
+    limit = ("--cell-seconds", "300")
+    print(run("skiplab", "build", "--force", "--to", str(folder), *limit, **offline))
+    return folder
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_release_is_what_the_source_makes(lesson, rebuilt):
     path = f"release/{lesson}/{lesson}.ipynb"
@@ -69,6 +79,14 @@ def test_release_is_what_the_source_makes(lesson, rebuilt):
 def test_solution_is_what_the_source_makes(lesson, rebuilt):
     found = differences(notebook("solutions", lesson), notebook("solutions", lesson, rebuilt))
     assert list(found) == [], "run `make build`"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_rebuilt_solution_has_no_error_and_nothing_on_stderr(lesson, rebuilt):
+    for cell in notebook("solutions", lesson, rebuilt).cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error", cell.id
+            assert output.get("name") != "stderr", cell.id
 
 
 @pytest.mark.parametrize("kind", ["release", "solutions"])

@@ -95,14 +95,17 @@ def test_wrong_wiring_does_not_pass_the_training_check(name):
 
 
 def _cases(lesson):
-    """Cell text by case, and the exercise and the mistake (None: right) of each."""
-    for exercise in EXERCISES.values():
+    """Cell text by case, and the exercise and the mistake (None: right) of each.
+
+    A right answer's style is that of one exercise here; `test_right_answers.py` has all of all.
+    """
+    for number, exercise in enumerate(EXERCISES.values()):
         if exercise.lesson != lesson:
             continue
         for wrong in exercise.misconceptions:
             source = f"{IMPORTS}{exercise.source(wrong.forward, wrong.after)}"
             yield f"{exercise.answer}-{wrong.name}", exercise, wrong, source
-        for style, source in list(right_answers(exercise).items())[::2]:
+        for style, source in list(right_answers(exercise).items())[number :: len(EXERCISES)]:
             yield f"{exercise.answer}-right-{style}", exercise, None, source
 
 
