@@ -1,7 +1,9 @@
 """A bad submission is told against its student, in plain words, and all the others are graded."""
 
 import copy
+import os
 
+import nbformat
 import pytest
 from conftest import hand_in, make_small_course, read, run
 from nbgrader.api import Gradebook, MissingEntry
@@ -18,15 +20,21 @@ REFUSED = {
     "not-notebook": f"{LESSON}.ipynb is not a notebook",
     "nothing": f"no notebook: {LESSON}.ipynb is missing",
     "wrong-name": f"no {LESSON}.ipynb; there is my answers.ipynb",
-    "too-new": "has nbgrader metadata of version 4, and 3 is needed",
-    "too-old": "has nbgrader metadata of version 1, and 3 is needed",
-    "kernel-dies": "DeadKernelError",
+    "huge": f"{LESSON}.ipynb has 17 MB, and 16 MB is the most",
+    "many-cells": f"{LESSON}.ipynb has 2001 cells, and 2000 is the most",
+    "too-deep": f"{LESSON}.ipynb is not a notebook: RecursionError",
+    "link": f"{LESSON}.ipynb is a link",
+    "pipe": f"{LESSON}.ipynb is a link or a folder, or something else",
+    "folder": f"{LESSON}.ipynb is a link or a folder",
+    "linked-folder": f"{LESSON} is not a folder",
 }
-# … and these can.
+# … and these can, with what is said to the instructor and to the student.
 ODD = {
-    "missing-test": f"cell {FIRST} is missing",
-    "missing-answer": "is missing",
-    "twice": "is there 2 times: the last counts",
+    "missing-test": f"cell {FIRST} is missing: the lesson's own was used",
+    "missing-answer": "the answer cell second is missing: it was deleted, renamed or replaced",
+    "renamed": "the answer cell second is missing: it was deleted, renamed or replaced",
+    "retyped": "the answer cell second is a markdown cell, not a code cell",
+    "twice-differently": "the answer cell second is there 2 times, with different contents",
 }
 
 
@@ -72,7 +80,29 @@ def course(tmp_path_factory):
             cell.id = f"copy-{number}"
 
     def die(cells):
-        cells[answer_of(cells, FIRST)].source = "import os\nos._exit(1)"
+        cells[answer_of(cells, LAST)].source = "import os\nos._exit(1)"
+
+    def rename(cells):
+        cells[answer_of(cells, LAST)].metadata.nbgrader.grade_id = "third"
+
+    def retype(cells):
+        place = answer_of(cells, LAST)
+        metadata = cells[place].metadata
+        cells[place] = nbformat.v4.new_markdown_cell("y = x + 1", id="second", metadata=metadata)
+
+    def twice_differently(cells):
+        place = answer_of(cells, LAST)
+        cells.insert(place, copy.deepcopy(cells[place]))
+        cells[place].id, cells[place].source = "copy", "y = 0"
+
+    def own_cells(cells):
+        """A student's own cells before, between and after, which the answers need."""
+        cells[answer_of(cells, FIRST)].source = "x = math.prod([six, 7])"
+        cells[answer_of(cells, LAST)].source = "y = more(x)"
+        own = nbformat.v4.new_code_cell
+        cells.insert(answer_of(cells, LAST), own("def more(x):\n    return x + 1", id="own-2"))
+        cells.insert(0, own("import math\nsix = 6", id="own-1"))
+        cells.append(own("y = 'spoiled, but after the test'", id="own-3"))
 
     changes = {
         "a-good": lambda cells: None,
@@ -82,6 +112,10 @@ def course(tmp_path_factory):
         "missing-test": lambda cells: cells.pop(find(cells, FIRST)),
         "missing-answer": drop_answer,
         "twice": twice,
+        "twice-differently": twice_differently,
+        "renamed": rename,
+        "retyped": retype,
+        "own-cells": own_cells,
         "z-good": lambda cells: None,
     }
     for student, change in changes.items():
@@ -93,6 +127,25 @@ def course(tmp_path_factory):
     hand_in(course, "nothing", LESSON, "").unlink()
     path = hand_in(course, "wrong-name", LESSON, notebook())
     path.rename(path.with_name("my answers.ipynb"))
+    hand_in(course, "huge", LESSON, " " * (17 << 20))
+    long = notebook()
+    long.cells = [nbformat.v4.new_markdown_cell(id=f"c{n}") for n in range(2001)]
+    hand_in(course, "many-cells", LESSON, long)
+    hand_in(course, "too-deep", LESSON, "[" * 100_000 + "]" * 100_000)
+    for name in ("link", "pipe", "folder"):
+        hand_in(course, name, LESSON, "").unlink()
+    submitted = course / "submitted"
+    good = submitted / "a-good" / LESSON / f"{LESSON}.ipynb"
+    (submitted / "link" / LESSON / good.name).symlink_to(good)
+    os.mkfifo(submitted / "pipe" / LESSON / good.name)
+    (submitted / "folder" / LESSON / good.name).mkdir()
+    (submitted / "linked-folder").mkdir()
+    (submitted / "linked-folder" / LESSON).symlink_to(good.parent)
+    # Files beside the notebook are not taken, whatever they are.
+    beside = hand_in(course, "files-beside", LESSON, notebook()).parent
+    (beside / "torch.py").write_text("raise SystemExit('mine')")
+    (beside / "gradebook").symlink_to(course / "nbgrader_config.py")
+    os.mkfifo(beside / "timestamp.txt")
     return course
 
 
@@ -115,9 +168,17 @@ def scores(course):
 FULL = {FIRST: 2.0, LAST: 2.0}
 EXPECTED = {
     "a-good": FULL,
-    "missing-test": FULL | {FIRST: 0.0},
+    "missing-test": FULL,
     "missing-answer": FULL | {LAST: 0.0},
     "twice": FULL,
+    "twice-differently": FULL | {LAST: 0.0},
+    "renamed": FULL | {LAST: 0.0},
+    "retyped": FULL | {LAST: 0.0},
+    "own-cells": FULL,
+    "files-beside": FULL,
+    "too-new": FULL,
+    "too-old": FULL,
+    "kernel-dies": FULL | {LAST: 0.0},
     "z-good": FULL,
 }
 
@@ -129,6 +190,9 @@ def test_skiplab_grade_names_each_and_grades_the_others(course):
         assert "not graded: " in lines[student] and reason in lines[student]
     for student, note in ODD.items():
         assert note in said and "not graded" not in lines[student]
+        if "answer cell" in note:
+            page = course / "feedback" / student / LESSON / f"{LESSON}.html"
+            assert note in page.read_text()
     assert scores(course) == EXPECTED
     assert "Traceback" not in said
     page = (course / "report" / f"{LESSON}.html").read_text()
@@ -140,6 +204,8 @@ def test_skiplab_grade_names_each_and_grades_the_others(course):
         assert f",{student}," in table
     for student in EXPECTED:
         assert (course / "feedback" / student / LESSON / f"{LESSON}.html").is_file()
+    graded = course / "autograded" / "files-beside" / LESSON
+    assert [path.name for path in graded.iterdir()] == [f"{LESSON}.ipynb"]
 
 
 def test_nbgrader_autograde_goes_on_with_the_others(course):
@@ -147,6 +213,7 @@ def test_nbgrader_autograde_goes_on_with_the_others(course):
     run("nbgrader", "generate_assignment", LESSON, cwd=course)
     said = run("nbgrader", "autograde", LESSON, "--force", cwd=course, status=1)
     assert scores(course) == EXPECTED
-    for student in set(REFUSED) - {"nothing"}:
+    unmatched = {"nothing", "wrong-name"}  # "No notebooks were matched by …/submitted/nothing/…"
+    for student in set(REFUSED) - unmatched:
         assert f"for student '{student}'" in said
-    assert "nothing" in said  # "No notebooks were matched by …/submitted/nothing/…"
+    assert all(student in said for student in unmatched)

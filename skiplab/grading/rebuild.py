@@ -86,6 +86,7 @@ def rebuild(lesson: NotebookNode, submitted: NotebookNode) -> Rebuilt:
     answers: dict[str, list[NotebookNode]] = {}
     extra: dict[int, list[str]] = {}
     places = _places(lesson)
+    strangers: list[str] = []
     at, count = -1, 0
     for cell in submitted.cells:
         name = _grade_id(cell)
@@ -94,11 +95,13 @@ def rebuild(lesson: NotebookNode, submitted: NotebookNode) -> Rebuilt:
             answers.setdefault(name, []).append(cell)
         if place is not None:
             at = place
+        elif name:
+            strangers.append(f"cell {name[:80]} does not belong to the lesson and was left out")
         elif cell.cell_type == "code" and cell.source.strip() and count < MOST_EXTRA:
             extra.setdefault(at, []).append(cell.source)
             count += 1
 
-    rebuilt = Rebuilt(copy.deepcopy(lesson))
+    rebuilt = Rebuilt(copy.deepcopy(lesson), strangers[:10])
     cells: list[NotebookNode] = []
     for index in range(-1, len(lesson.cells)):
         if index >= 0:

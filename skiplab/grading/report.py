@@ -159,7 +159,7 @@ def _failure(cell: NotebookNode) -> str | None:
             # Python names a cell by a temporary file that nobody else has.
             said = re.sub(r"\(\S*\.py, line (\d+)\)", r"(line \1)", lines[0]) if lines else ""
             if output.ename in ("CheckFailed", "Stopped", "CellTimeoutError"):
-                return said
+                return said or "took too long and was stopped"
             return f"{output.ename}: {said}" if said else output.ename
         if output.output_type == "stream" and output.name == "stderr":
             return f"wrote to stderr: {(output.text.strip().splitlines() or [''])[0]}"
