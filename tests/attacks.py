@@ -549,6 +549,47 @@ code(
     """,
 )
 code(
+    "malformed-messages",
+    SPOOF,
+    """
+    import json
+
+    kernel = get_ipython().kernel
+    session, socket = kernel.session, kernel.iopub_socket
+
+    def send(kind, content, **more):
+        session.send(socket, kind, content, parent=kernel.get_parent("shell"), **more)
+
+    for content in ({}, [], None, 3, "x", {"name": [], "text": 5}, {"execution_state": {}},
+                    {"data": 1, "metadata": 2}, {"data": {"text/plain": {"a": 1}}, "metadata": None},
+                    {"ename": 1, "evalue": [], "traceback": 5}, {"data": {"image/png": 7}},
+                    {"transient": {"display_id": []}, "data": {}, "metadata": {}}, {"wait": {}},
+                    {"execution_count": "x" * 1000, "code": None}, {"data": {}, "transient": 3}):
+        for kind in ("stream", "status", "display_data", "execute_result", "error", "\\x00",
+                     "clear_output", "update_display_data", "execute_input", "comm_open", "x" * 9999):
+            try:
+                send(kind, content)
+            except Exception as error:
+                print(type(error).__name__)
+
+    def raw(*frames):
+        pack = [part if isinstance(part, bytes) else json.dumps(part).encode() for part in frames]
+        socket.send_multipart([b"x", b"<IDS|MSG>", session.sign(pack), *pack])
+
+    head = dict(session.msg_header("stream"))
+    parent = json.loads(json.dumps(kernel.get_parent("shell")["header"], default=str))
+    head = json.loads(json.dumps(head, default=str))
+    raw(head, parent, {}, b"[" * 200_000 + b"]" * 200_000)
+    raw(head, parent, {}, b'{"name": "stdout", "text": ' + b"9" * 100_000 + b"}")
+    raw(head, parent, {}, b"\\xff\\xfe")
+    raw([], [], [], [])
+    raw(head | {"date": "never", "msg_type": None}, parent, {}, {})
+    socket.send_multipart([b"x"])
+    socket.send_multipart([b"<IDS|MSG>"])
+    """,
+    where="own",
+)
+code(
     "number-for-a-result",
     SPOOF,
     """
@@ -1103,13 +1144,15 @@ code(
     """
     import glob
 
-    for kind in ("autograded", "feedback", "report"):
-        for path in glob.glob(f"{COURSE}/{kind}/**/*.*", recursive=True):
-            if STUDENT not in path:
-                try:
-                    open(path, "a").write(f"<!-- {MARK} -->")
-                except OSError as error:
-                    print(error)
+    folders = sorted(glob.glob(f"{COURSE}/autograded/*-honest/*"))
+    before = [path for path in folders if path < f"{COURSE}/autograded/{STUDENT}"]
+    for folder in before[-1:]:
+        for path in (*glob.glob(f"{folder}/*.ipynb"), f"{folder}/{MARK}"):
+            try:
+                with open(path, "a") as file:
+                    file.write(f"<!-- {MARK} -->")
+            except OSError as error:
+                print(error)
     """,
     where="own",
     stock="left",
@@ -1214,6 +1257,22 @@ code(
                     print("proof-" + MARK, path)
             except OSError as error:
                 print(error)
+    """,
+    where="own",
+    safe=False,
+)
+code(
+    "keys-of-the-system",
+    WRITE,
+    """
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    for ring in (-3, -4, -5):  # of the session, the user, the user's session
+        number = libc.syscall(248, b"user", MARK.encode(), b"for the next one", 16, ring)
+        if number > 0:
+            libc.syscall(250, 5, number, 0x3F3F3F3F)  # for all to see
+            print("key", ring, number)
     """,
     where="own",
     safe=False,
@@ -1574,6 +1633,7 @@ code(
     import threading
     import time
 
+    threading.stack_size(64 * 1024)
     for _ in range(5000):
         threading.Thread(target=time.sleep, args=(20,), daemon=True).start()
     print("proof-" + MARK)
@@ -1628,6 +1688,110 @@ code(
             pass
     if total > 5_500_000_000:
         print("proof-" + MARK, total)
+    """,
+    where="own",
+    safe=False,
+)
+code(
+    "shared-memory-by-many",
+    USE,
+    """
+    import mmap
+    import time
+
+    for _ in range(12):
+        if os.fork() == 0:
+            kept = mmap.mmap(-1, 500_000_000)  # shared: no one process's own
+            for at in range(0, len(kept), 4096):
+                kept[at] = 1
+            time.sleep(20)
+            os._exit(0)
+    time.sleep(4)
+    import glob
+    if len(glob.glob("/proc/[0-9]*/statm")) > 12:
+        print("proof-" + MARK)
+    """,
+    where="own",
+    safe=False,
+)
+code(
+    "memory-in-files-without-names",
+    USE,
+    """
+    kept = []
+    for _ in range(40):
+        kept.append(os.memfd_create("x"))
+        for _ in range(10):
+            os.write(kept[-1], bytes(10_000_000))
+    print("proof-" + MARK)
+    """,
+    where="own",
+    safe=False,
+)
+code(
+    "memory-in-sockets",
+    USE,
+    """
+    import socket
+    import time
+
+    def fill():
+        kept, held = [], 0
+        try:
+            while True:
+                pair = socket.socketpair()
+                kept.append(pair)
+                for one in pair:
+                    one.setblocking(False)
+                    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10**9)
+                    try:
+                        while True:
+                            held += one.send(bytes(100_000))
+                    except BlockingIOError:
+                        pass
+        except OSError:
+            return held
+
+    totals = []
+    for _ in range(8):
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.write(write, str(fill()).encode())
+            time.sleep(20)
+            os._exit(0)
+        totals.append(read)
+    if sum(int(os.read(one, 100)) for one in totals) > 1_300_000_000:
+        print("proof-" + MARK)
+    """,
+    where="own",
+    safe=False,
+)
+code(
+    "memory-while-the-watch-sleeps",
+    USE,
+    """
+    import time
+
+    for pid in {os.getppid(), 1}:
+        for what in (
+            lambda: os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0)),
+            lambda: os.sched_setaffinity(pid, {0}),
+            lambda: os.setpriority(os.PRIO_PROCESS, pid, 19),
+        ):
+            try:
+                what()
+                print("slowed", pid)
+            except OSError as error:
+                print(pid, error)
+    for number in range(30):
+        if os.fork() == 0:
+            until = time.time() + 12
+            kept = bytearray(b"x") * (500_000_000 if number < 12 else 1)
+            while time.time() < until:
+                pass
+            os._exit(0)
+    time.sleep(5)
+    print("proof-" + MARK)
     """,
     where="own",
     safe=False,
@@ -2192,6 +2356,43 @@ code(
     """,
     where="own",
     stock="page",
+)
+code(
+    "display-changed-later",
+    PAGE,
+    f"""
+    from IPython.display import display
+
+    kinds = ("text/html", "application/javascript", "text/markdown")
+    for kind in kinds:
+        display("harmless", display_id=kind)
+    text = {RUNS!r}.replace("MARK", MARK)
+
+    def later(*arguments):
+        kernel = get_ipython().kernel
+        for kind in kinds:
+            content = {{"data": {{kind: text}}, "metadata": {{}}, "transient": {{"display_id": kind}}}}
+            kernel.session.send(kernel.iopub_socket, "update_display_data", content,
+                                parent=kernel.get_parent("shell"))
+
+    get_ipython().events.register("pre_run_cell", later)
+    """,
+    where="own",
+    stock="page",
+)
+code(
+    "picture-that-is-none",
+    PAGE,
+    f"""
+    from IPython.display import display
+
+    for more in range(4):  # some decoders only count the letters
+        text = "A" * more + '">' + {RUNS!r}.replace("MARK", MARK)
+        display({{"image/png": text, "text/plain": "x"}}, raw=True)
+        about = {{"image/jpeg": {{"width": text, "alt": text}}}}
+        display({{"image/jpeg": text}}, metadata=about, raw=True)
+    """,
+    where="own",
 )
 code(
     "markdown-answer",

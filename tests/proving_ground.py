@@ -40,8 +40,11 @@ TOO_MUCH = 20_000_000  # bytes in one file: more than anyone wants to see of a s
 
 # Small limits, so that an attack that uses them up is over soon.
 LIMITS = """
-c.Limits.cell_seconds = 5
-c.Execute.timeout = 5
+c.RunInJail.cell_seconds = 6
+c.RunInJail.cpu_seconds = 30
+c.RunInJail.wall_seconds = 60
+c.RunInJail.memory_mb = 1024
+c.RunInJail.restarts = 2
 """
 STOCK = """
 c = get_config()
@@ -137,7 +140,10 @@ import ctypes, json, os, signal, subprocess, sys, time
 from pathlib import Path
 
 log, seconds, *command = sys.argv[1:]
-ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+if os.uname().machine == "x86_64":
+    libc.syscall(250, 1, None)  # a ring for keys of its own, as after a login
 
 def descendants():
     parents = {}
@@ -195,7 +201,8 @@ for _ in range(100):
             pass
     time.sleep(0.02)
     reap()
-print(json.dumps({"status": status, "took": took, "alive": list(alive.values())}))
+keys = Path("/proc/keys").read_text() if Path("/proc/keys").exists() else ""
+print(json.dumps({"keys": keys, "status": status, "took": took, "alive": list(alive.values())}))
 """
 
 
@@ -413,7 +420,7 @@ def grade(ground, *words):
         ears.heard,
         *read_gradebook(ground),
         changed,
-        find_marks(ground),
+        find_marks(ground, done.keys),
     )
 
 
@@ -566,7 +573,7 @@ def read_gradebook(ground):
     return grades, times
 
 
-def find_marks(ground):
+def find_marks(ground, keys):
     """Where marks of attacks lie, beyond what was handed in and what came of grading it."""
     own = {mark: student for student, mark in ground.marks.items()}
     found = {}
@@ -595,6 +602,7 @@ def find_marks(ground):
     for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/", Path.home()):
         for path in Path(folder).iterdir():
             note(os.fsencode(path), str(path))
+    note(keys.encode(), "the keys of the system")
     for hidden in (".ipython", ".config", ".local", ".jupyter"):
         for parent, folders, files in os.walk(Path.home() / hidden):
             for name in [*folders, *files]:
@@ -674,7 +682,10 @@ def text_of(path):
     text = path.read_text(errors="replace")
     if path.name != f"{LESSON}.ipynb":
         return text
-    made = json.loads(text)
+    try:
+        made = json.loads(text)
+    except ValueError:  # somebody has been at it
+        return text
     for cell in made["cells"]:
         if cell.get("metadata", {}).get("nbgrader", {}).get("grade_id") == "total-test":
             cell["source"] = ""
