@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -160,7 +161,7 @@ def _flatten(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  #
     if isinstance(value, Tensor | np.ndarray):
         key = str(len(tensors))
         is_array = isinstance(value, np.ndarray)
-        tensor = Tensor.new_tensor(Tensor(), value) if is_array else value
+        tensor = torch.from_numpy(np.ascontiguousarray(value)) if is_array else value
         tensors[key] = tensor.detach().cpu().contiguous().clone()
         return {"array" if is_array else "tensor": key}
     if type(value).__name__ in KINDS and type(value) is KINDS[type(value).__name__]:
