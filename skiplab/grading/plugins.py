@@ -6,6 +6,7 @@ sanitize what was handed in (`Rebuild`), once to run and score it (`RunInJail`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -34,7 +35,6 @@ from skiplab.grading.jail import PROCESS, SANDBOX, Jail, JailError, Limits, own_
 from skiplab.grading.rebuild import lesson_notebook, rebuild
 from skiplab.grading.received import received_at
 
-TIMESTAMP = "timestamp.txt"
 RECORD = "skiplab"  # the key of a grading's record among the metadata of an autograded notebook
 
 _warm: weakref.WeakValueDictionary[tuple[str, Path], Jail] = weakref.WeakValueDictionary()
@@ -142,7 +142,7 @@ class Rebuild(NbGraderPreprocessor):
             made.metadata[RECORD]["received"] = received.isoformat()
         to = Path(course.format_path(course.autograded_directory, student, lesson))
         submitted = Path(course.format_path(course.submitted_directory, student, lesson))
-        _keep_timestamp(submitted / TIMESTAMP, to / TIMESTAMP)
+        _keep(submitted, to)
         for file in own_files(source.parent):
             place = to / file.relative_to(source.parent)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -222,19 +222,18 @@ class RunInJail(NbGraderPreprocessor):
         return nb, resources
 
 
-def _keep_timestamp(path: Path, to: Path) -> None:
-    """Keep what the student's machine says of the time: nbgrader finds feedback by it.
-
-    It decides nothing.
-    """
-    try:
-        if stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_size < 100:
-            text = path.read_text(encoding="ascii")
-            parse_utc(text.strip())
-            to.parent.mkdir(parents=True, exist_ok=True)
-            to.write_text(text, encoding="ascii")
-    except (OSError, ValueError, OverflowError, AttributeError):
-        pass  # there is none, or it is none
+def _keep(submitted: Path, to: Path) -> None:
+    """Keep the two lines by which `nbgrader release_feedback` names a page; they decide nothing."""
+    for name in ("timestamp.txt", "submission_secret.txt"):
+        path = submitted / name
+        # There may be none, or it may be something else.
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            if stat.S_ISREG(path.lstat().st_mode) and path.lstat().st_size <= 256:
+                text = path.read_text(encoding="ascii")
+                if name == "timestamp.txt":
+                    parse_utc(text.strip())  # nbgrader trips over one that is none
+                to.mkdir(parents=True, exist_ok=True)
+                (to / name).write_text(text, encoding="ascii")
 
 
 def source_notebook(course: CourseDirectory, lesson: str) -> Path:
