@@ -91,7 +91,7 @@ def grade(
 def _jail(course: Course) -> Jail:
     """The jail that all submissions of a run share."""
     try:
-        return warm_jail(RunInJail(config=course.config).isolation, course.root)
+        return warm_jail(RunInJail(config=course.config).isolation, course.root, course.config)
     except JailError as error:
         raise CourseError(str(error)) from error
 

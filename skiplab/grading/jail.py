@@ -264,9 +264,11 @@ def _arguments(requests: Path, hide: Iterable[Path]) -> list[str]:
     seen = [place for place in _python_places() if not place.is_relative_to("/usr")]
     for place in seen:
         words += ["--ro-bind", str(place), str(place)]
-    for place in hide:
-        if any(place.is_relative_to(root) for root in (Path("/usr"), *seen)):
-            words += ["--tmpfs", str(place)]
+    # What a site keeps among its programs is none: the exchange is there by default.
+    private = [Path("/usr/local/share"), Path("/usr/local/src"), Path("/usr/src")]
+    for place in [*private, *(place.resolve() for place in hide)]:
+        if place.is_dir() and any(place.is_relative_to(root) for root in (Path("/usr"), *seen)):
+            words += ["--tmpfs", str(place), "--remount-ro", str(place)]
     package = Path(skiplab.__file__).parent
     words += ["--tmpfs", str(package)]
     for name in VISIBLE:

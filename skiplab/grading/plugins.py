@@ -23,9 +23,11 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange.default import Exchange
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_solution, parse_utc
 from traitlets import Enum, Integer
+from traitlets.config import Config
 
 import skiplab
 from skiplab.course.directory import content_hash
@@ -37,23 +39,25 @@ from skiplab.grading.received import received_at
 
 RECORD = "skiplab"  # the key of a grading's record among the metadata of an autograded notebook
 
-_warm: weakref.WeakValueDictionary[tuple[str, Path], Jail] = weakref.WeakValueDictionary()
+_warm: weakref.WeakValueDictionary[tuple[str, ...], Jail] = weakref.WeakValueDictionary()
 
 
-def warm_jail(isolation: str, course: Path) -> Jail:
+def warm_jail(isolation: str, course: Path, config: Config) -> Jail:
     """The jail of a course: one for all who ask, as long as somebody keeps it.
 
     Args:
         isolation: "sandbox" or "process".
-        course: The course directory, to be hidden.
+        course: The course directory; it is hidden, and so is the exchange.
+        config: nbgrader's settings.
 
     Raises:
         JailError: There is none to be had.
     """
-    key = (isolation, course.resolve())
+    hide = [course.resolve(), Path(Exchange(config=config).root).resolve()]
+    key = (isolation, *map(str, hide))
     jail = _warm.get(key)
     if jail is None or not jail.is_alive():
-        jail = _warm[key] = Jail(isolation, hide=[key[1]])
+        jail = _warm[key] = Jail(isolation, hide)
     return jail
 
 
@@ -85,14 +89,13 @@ class GradingExporter(NotebookExporter):
         super().__init__(**kwargs)
         converter = self.parent
         given = converter.coursedir
-        self.course = Path(given.root)
         traits = {name: getattr(given, name) for name in given.trait_names(config=True)}
         # nbgrader copies every file that is not ignored, links followed, before it calls anybody.
         guarded = GuardedCourse(config=given.config, **traits | {"ignore": ["*"]})
         converter.coursedir = guarded
         settings = RunInJail(parent=self)
         try:
-            self.jail = warm_jail(settings.isolation, self.course)
+            self.jail = warm_jail(settings.isolation, Path(given.root), self.config)
         except JailError as error:
             converter.log.error("%s", error)
             raise NbGraderException(str(error)) from error

@@ -48,7 +48,7 @@ def replay(course: Course, lesson: str, student: str, console: Console | None = 
         console.print("skiplab has changed since: what differs may be due to that.")
     settings = RunInJail(config=course.config)
     try:
-        jail = warm_jail(record["isolation"], course.root)
+        jail = warm_jail(record["isolation"], course.root, course.config)
     except JailError as error:
         raise CourseError(str(error)) from error
     with console.status(f"{lesson}: {student}") as status:
