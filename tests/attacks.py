@@ -184,19 +184,6 @@ code(
     stock="points",
 )
 code(
-    "checkfailed-is-harmless",
-    FORGE,
-    """
-    import skiplab.checks
-
-    class Never(type):
-        def __call__(cls, *arguments, **more):
-            raise StopIteration
-
-    skiplab.checks.CheckFailed = Never("CheckFailed", (AssertionError,), {})
-    """,
-)
-code(
     "torch-says-equal",
     FORGE,
     """
@@ -1249,13 +1236,11 @@ code(
     import os
 
     body = f"# {MARK}\\nimport builtins; builtins.check_wiring = print\\n"
-    for home in (HOME, os.path.expanduser("~"), "/root"):
+    for home in (HOME, os.path.expanduser("~")):
         for path in (".ipython/profile_default/startup/0.py", ".config/matplotlib/matplotlibrc",
                      ".ipython/profile_default/ipython_config.py", ".jupyter/nbgrader_config.py",
                      ".local/lib/python3.11/site-packages/usercustomize.py",
                      ".bashrc", f".{MARK}"):
-            if home == "/root" and not path.endswith(MARK):
-                continue
             try:
                 os.makedirs(os.path.dirname(f"{home}/{path}"), exist_ok=True)
                 with open(f"{home}/{path}", "a") as file:
@@ -1608,12 +1593,11 @@ code(
     import signal
 
     for pid in (os.getppid(), 1, 2, 3, 4, 5):
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            if pid != os.getpid():
-                try:
-                    os.kill(pid, number)
-                except OSError as error:
-                    print(pid, error)
+        if pid != os.getpid():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError as error:
+                print(pid, error)
     """,
     where="own",
     safe=False,
@@ -1795,44 +1779,6 @@ code(
     safe=False,
 )
 code(
-    "memory-in-sockets",
-    USE,
-    """
-    import socket
-    import time
-
-    def fill():
-        kept, held = [], 0
-        try:
-            while True:
-                pair = socket.socketpair()
-                kept.append(pair)
-                for one in pair:
-                    one.setblocking(False)
-                    one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10**9)
-                    try:
-                        while True:
-                            held += one.send(bytes(100_000))
-                    except BlockingIOError:
-                        pass
-        except OSError:
-            return held
-
-    totals = []
-    for _ in range(8):
-        read, write = os.pipe()
-        if os.fork() == 0:
-            os.write(write, str(fill()).encode())
-            time.sleep(20)
-            os._exit(0)
-        totals.append(read)
-    if sum(int(os.read(one, 100)) for one in totals) > 1_300_000_000:
-        print("proof-" + MARK)
-    """,
-    where="own",
-    safe=False,
-)
-code(
     "memory-while-the-watch-sleeps",
     USE,
     """
@@ -1935,7 +1881,7 @@ code(
     """
     from IPython.display import display
 
-    for number in range(50_000):
+    for number in range(10_000):
         display({"text/plain": "x" * 1000, "text/html": "<p>y</p>" * 100}, raw=True)
     """,
     where="own",
@@ -1956,7 +1902,6 @@ code(
     sample=True,
 )
 code("abort", USE, "import os\nos.abort()", where="own")
-code("kill-oneself", USE, "import os\nos.kill(os.getpid(), 9)", where="own")
 code(
     "segfault-in-forward",
     USE,
@@ -2271,7 +2216,8 @@ def many_files(path, about):
 def package_of_the_same_name(path, about):
     (path / "skiplab").mkdir()
     (path / "skiplab" / "__init__.py").touch()
-    (path / "skiplab" / "checks.py").write_text("check_wiring = check_training = print\n")
+    body = "check_wiring = check_training = lambda *arguments, **more: None\n"
+    (path / "skiplab" / "checks.py").write_text(body)
 
 
 @folder(FOLDER)
@@ -2504,3 +2450,22 @@ code(
     """,
     where="total",
 )
+
+# Variations of others, which take time and find little more: the tests leave them out, and
+# `benchmarks/attacks.py` runs them.
+_NAMES = """
+verdict-always-passed patch-builtins any-reference-in-the-package reference-by-gc
+misconception-as-reference told-half-seen told-scalars told-other-types ast-transformer
+patched-run-code lazy-namespace clear-the-error number-for-a-result reply-and-die
+number-of-its-own-kind class-that-answers-anything names-that-lie hidden-tests-by-gc other-roots
+new-user-namespace neighbours-result startup-files nohup deaf-process-group datagram
+every-socket-on-disk trace-those-above slow-those-above memory-by-many
+memory-while-the-watch-sleeps many-small-files one-long-message abort recursion wait-for-input
+raises-exception answer-named-like-the-test tests-twice tests-are-solutions tests-deleted
+answers-retyped results-ready-made same-cell-ids old-notebook-format unknown-notebook-format
+tests-retyped notebook-is-a-link-to-a-neighbours many-files module-named-torch timestamp-is-a-link
+checkpoints-and-second-notebooks keys-twice odd-file-names markdown-cell-of-ones-own
+attachments-and-raw
+"""
+VARIATIONS = frozenset(_NAMES.split())
+assert {attack.name for attack in ATTACKS} >= VARIATIONS

@@ -40,7 +40,7 @@ TOO_MUCH = 20_000_000  # bytes in one file: more than anyone wants to see of a s
 
 # Small limits, so that an attack that uses them up is over soon.
 LIMITS = """
-c.RunInJail.cell_seconds = 6
+c.RunInJail.cell_seconds = 5
 c.RunInJail.cpu_seconds = 30
 c.RunInJail.wall_seconds = 60
 c.RunInJail.memory_mb = 1024
@@ -300,7 +300,7 @@ def write_source(folder, canary):
 def make_ground(root, attacks, stock=False):
     """Make a course with a class in which attacks stand between honest students.
 
-    Those that are out for harm have one directly before and after them, of the others three stand
+    Those that are out for harm have one directly before and after them, of the others five stand
     together: the class is large as it is.
 
     Args:
@@ -328,7 +328,7 @@ def make_ground(root, attacks, stock=False):
         ground.attacks[student] = attack
         ground.marks[student] = f"mk{secrets.token_hex(6)[:11]}"
         last = number == len(attacks) - 1
-        if last or attack.stock == "neighbour" or (not stock and (attack.harms or number % 3 == 2)):
+        if last or attack.stock == "neighbour" or (not stock and (attack.harms or number % 5 == 4)):
             add_honest(ground, 2 * number + 2)
     return ground
 
@@ -580,6 +580,7 @@ def find_marks(ground, keys):
     found = {}
 
     def note(text, where):
+        noted = False
         for mark in set(MARK.findall(text)):
             student = own.get(mark.decode())
             if student is None:
@@ -589,6 +590,8 @@ def find_marks(ground, keys):
                 where.startswith(f"course/{part}/") or where == f"course/{part}" for part in of_own
             ):
                 found.setdefault(student, []).append(where)
+                noted = True
+        return noted
 
     for parent, folders, files in os.walk(ground.root):
         for name in [*folders, *files]:
@@ -602,7 +605,8 @@ def find_marks(ground, keys):
                 note(path.read_bytes(), where)
     for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/", Path.home()):
         for path in Path(folder).iterdir():
-            note(os.fsencode(path), str(path))
+            if note(os.fsencode(path), str(path)):
+                path.unlink()
     note(keys.encode(), "the keys of the system")
     for hidden in (".ipython", ".config", ".local", ".jupyter"):
         for parent, folders, files in os.walk(Path.home() / hidden):
