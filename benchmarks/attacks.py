@@ -1,6 +1,6 @@
 """Attack nbgrader as it comes and this grader, and print a table: `python benchmarks/attacks.py`.
 
-Attacks that would harm the machine are not run where there is no jail. Takes about ten minutes;
+Attacks that would harm the machine are not run where there is no jail. Takes about twenty minutes;
 `--quick` runs nbgrader against those attacks only that the tests run against it.
 """
 
@@ -42,15 +42,14 @@ def attack(folder: Path, attacks: list[Attack], stock: bool) -> set[str]:
     print(f"{len(attacks)} attacks on {words[0]} …", file=sys.stderr)
     ground = make_ground(folder, attacks, stock=stock)
     outcome = grade(ground, *words)
-    # nbgrader shows every hidden test in the feedback, whatever a student does: an attack that
-    # reads something prints what it has found.
+    # nbgrader shows every hidden test in the feedback, whatever a student does, and one attack on
+    # the others is seen by all beside them: these count only for those that are out for them.
+    unsure = ("read", "neighbour") if stock else ()
     return {
         its.name
         for student, its in ground.attacks.items()
-        if any(
-            not stock or not line.startswith("read") or its.stock == "read"
-            for line in violations(ground, outcome, student)
-        )
+        for kind in (line.split(":")[0] for line in violations(ground, outcome, student))
+        if kind == its.stock or kind not in unsure
     }
 
 
