@@ -1779,6 +1779,30 @@ code(
     safe=False,
 )
 code(
+    "memory-in-sockets",
+    USE,
+    """
+    import socket
+    import time
+
+    kept, held, until = [], 0, time.time() + 4
+    while time.time() < until and held < 1_500_000_000:
+        kept.append(socket.socketpair())
+        for one in kept[-1]:
+            one.setblocking(False)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10**9)
+            try:
+                while True:
+                    held += one.send(bytes(30_000))
+            except BlockingIOError:
+                pass
+    if held >= 1_200_000_000:
+        print("proof-" + MARK)
+    """,
+    where="own",
+    safe=False,
+)
+code(
     "memory-while-the-watch-sleeps",
     USE,
     """
