@@ -107,6 +107,38 @@ OTHERS = {
         {"tensors": 0},
         "",
     ),
+    "tells-hidden-arguments": (
+        {
+            "function": "seen = []\n"
+            + RIGHT["function"].replace(
+                "    return start", "    seen.append(values)\n    return start"
+            ),
+            "objects": RIGHT["objects"] + "\nprint(seen)\nseen",
+            "parts": RIGHT["parts"] + "\nraise ValueError(str(seen))",
+        },
+        {},
+        "What a cell prints after a hidden test is not shown",
+    ),
+    "raises-hidden-arguments": (
+        {
+            "function": RIGHT["function"].replace(
+                "    return start", "    assert max(values) < 99, values\n    return start"
+            ),
+        },
+        {"function": 0},
+        "your code raised it, in a hidden test",
+    ),
+    "ends-with-hidden-arguments": (
+        {
+            "function": "import os\n"
+            + RIGHT["function"].replace(
+                "    return start",
+                "    if max(values) > 99:\n        os._exit(values[0] % 100)\n    return start",
+            ),
+        },
+        {"function": 0},
+        "process ended or took too long",
+    ),
     "returns-yes": (
         {
             "function": "class Yes:\n    def __eq__(self, other):\n        return True\n"
@@ -190,9 +222,10 @@ def test_the_same_cells_work_in_a_students_notebook(tmp_path):
 
 
 def test_feedback_shows_no_hidden_test_and_the_rest(course):
-    for student in ("right", "fails-hidden"):
+    for student in ["right", *OTHERS]:
         page = (course / "feedback" / student / LESSON / f"{LESSON}.html").read_text()
-        assert "HIDDEN TESTS" not in page and "700010" not in page and "800020" not in page
+        for hidden in ("HIDDEN TESTS", "700010", "900030", "800020", "exit status 10"):
+            assert hidden not in page, student
         assert "doubled" in page
     recorded = (course / "autograded" / "right" / LESSON / f"{LESSON}.ipynb").read_text()
     assert "700010" in recorded, "the grader's own copy has them"

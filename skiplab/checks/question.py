@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,9 +58,15 @@ def exception(problem: Problem) -> Exception:
     """The exception that a problem tells of: the same if Python has it, else a RuntimeError."""
     kind = getattr(builtins, problem.kind, None)
     where = f" (line {problem.line}: {problem.code})" if problem.code else ""
+    made: Exception = RuntimeError(f"{problem.kind}: {problem.message}{where}")
     if isinstance(kind, type) and issubclass(kind, Exception):
-        try:
-            return kind(problem.message + where)
-        except TypeError:  # such as UnicodeDecodeError, which needs more than a message
-            pass
-    return RuntimeError(f"{problem.kind}: {problem.message}{where}")
+        # Some need more than a message, such as UnicodeDecodeError.
+        with contextlib.suppress(TypeError):
+            made = kind(problem.message + where)
+    made.from_student = True
+    return made
+
+
+def is_from_student(error: BaseException) -> bool:
+    """Whether an exception was raised by the student's code."""
+    return getattr(error, "from_student", False)

@@ -13,6 +13,7 @@ import builtins
 import contextlib
 import hashlib
 import io
+import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -34,12 +35,12 @@ from skiplab.checks import CheckFailed, keeping_awards
 from skiplab.checks.asking import seeds_from
 from skiplab.checks.crossing import MOST_BYTES, pack, unpack
 from skiplab.checks.handle import look_up
-from skiplab.checks.question import Question
+from skiplab.checks.question import Question, is_from_student
 from skiplab.grading.jail import Jail, Kernel, Limits
 from skiplab.grading.provisioner import JailSpecs
 
 SKIP_TAG = "skip-execution"  # cells that only demonstrate
-HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
+HIDDEN = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
 _ANSWER = "__import__('skiplab.checks.crossing').checks.crossing.answer_in_kernel()"
 _GRACE_SECONDS = 3  # after an interrupt, before the kernel is ended
 _SHOWN = ("text/plain", "image/png", "image/jpeg")  # none of them can hold a script
@@ -119,8 +120,10 @@ class _Client(NotebookClient):
     ) -> NotebookNode | None:
         """Process a message from the kernel."""
         kind = msg["msg_type"]
-        if kind.startswith("comm"):
+        # No widgets, and no change of what is there: it may have been looked at already.
+        if kind.startswith("comm") or kind == "update_display_data":
             return None
+        msg["content"].pop("transient", None)
         if kind not in ("status", "clear_output", "execute_input"):
             size = len(str(msg["content"]))
             if size > self.room:
@@ -155,6 +158,9 @@ class _Run:
         self.client: _Client | None = None
         self.asker: BlockingKernelClient | None = None
         self.until = 0.0  # when the present grade cell has to be done
+        self.grading_cell: NotebookNode | None = None
+        self.timed_out = False  # the student's cell that ran last
+        self.tainted = False  # whether the student's code has been given a hidden test's arguments
 
     # The kernel
 
@@ -174,12 +180,13 @@ class _Run:
             self.notebook,
             km=manager,
             timeout=self.limits.cell_seconds,
-            iopub_timeout=self.limits.cell_seconds,
+            iopub_timeout=_GRACE_SECONDS,
             startup_timeout=120,
             allow_errors=True,
             interrupt_on_timeout=True,
-            error_on_timeout=_timeout(self.limits),
-            raise_on_iopub_timeout=True,
+            error_on_timeout={"ename": _TIMEOUT, "evalue": "", "traceback": []},
+            raise_on_iopub_timeout=False,
+            on_cell_executed=self._note_reply,
             record_timing=False,
             store_widget_state=False,
             skip_cells_with_tag=SKIP_TAG,
@@ -238,6 +245,9 @@ class _Run:
         if time.monotonic() > self.deadline:
             raise Stopped(f"not run: the notebook took longer than {self.limits.wall_seconds} s")
 
+    def _note_reply(self, execute_reply: dict[str, Any], **_: Any) -> None:  # noqa: ANN401
+        self.timed_out = execute_reply["content"].get("ename") == _TIMEOUT
+
     def _run_again(self, index: int) -> str | None:
         """Run a cell for what it defines, and leave its outputs as they are."""
         cells = self.notebook.cells
@@ -250,7 +260,7 @@ class _Run:
 
     def _execute(self, index: int) -> str | None:
         """Run a cell in the jail; return how the kernel ended over it, None where it did not."""
-        cell = self.notebook.cells[index]
+        cell, self.timed_out = self.notebook.cells[index], False
         try:
             self.client.execute_cell(cell, index)
         except DeadKernelError:
@@ -259,10 +269,7 @@ class _Run:
             self.kernel.tell(b"kill")
             self.kernel.listen(_GRACE_SECONDS)
             return f"it does not talk as a kernel does ({type(error).__name__})"
-        timed_out = any(
-            output.output_type == "error" and output.ename == _TIMEOUT for output in cell.outputs
-        )
-        if timed_out and not self._answers():
+        if self.timed_out and not self._answers():
             self.kernel.tell(b"kill")
             self.kernel.listen(_GRACE_SECONDS)
             return "it did not stop when interrupted"
@@ -273,7 +280,7 @@ class _Run:
         """Whether the kernel is free again after an interrupt."""
         request = self.asker.session.msg("kernel_info_request", {})
         self.asker.session.send(self.asker.shell_channel.socket, request)
-        with contextlib.suppress(Stopped):
+        with contextlib.suppress(Stopped, ValueError):
             self._reply_to(request, time.monotonic() + _GRACE_SECONDS)
             return True
         return False
@@ -293,34 +300,40 @@ class _Run:
             cell.outputs = [_error("Stopped", str(stopped))]
             return
         _clean(cell)
+        if self.tainted:
+            cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=_WITHHELD)]
+        if self.timed_out:
+            cell.outputs = [o for o in cell.outputs if o.get("ename") != "KeyboardInterrupt"]
+            said = f"took longer than {self.limits.cell_seconds} s and was stopped"
+            cell.outputs.append(_error(_TIMEOUT, said))
+        elif ended is not None:
+            said = f"this cell ended the notebook's process: {ended}"
+            cell.outputs.append(_error("Stopped", said))
         if ended is None:
             self.ran.append(index)
-        elif not any(o.output_type == "error" and o.ename == _TIMEOUT for o in cell.outputs):
-            cell.outputs.append(
-                _error("Stopped", f"This cell ended the notebook's process: {ended}")
-            )
 
     # The grade cells
 
     def grade(self, cell: NotebookNode) -> None:
         """Run a grade cell here; leave its score and the reason as outputs."""
         awarded: list[float] = []
+        self.grading_cell = cell
         drawn = iter(range(1_000_000))
         name = cell.metadata.nbgrader.grade_id
         self.until = time.monotonic() + self.limits.cell_seconds
         said, error = io.StringIO(), None
         with (
             contextlib.redirect_stdout(said),
-            contextlib.redirect_stderr(said),
+            contextlib.redirect_stderr(io.StringIO()),  # a warning is no part of the verdict
             keeping_awards(awarded.append),
             seeds_from(lambda: self.grading.number(f"challenge {name} {next(drawn)}")),
         ):
             try:
-                exec(compile(cell.source, f"<{name}>", "exec"), self.names)
+                exec(compile(cell.source, _file(cell), "exec"), self.names)
             except KeyboardInterrupt:
                 raise
             except BaseException as raised:
-                error = _failure(raised, cell.source, f"<{name}>")
+                error = _failure(raised, cell)
         if said.getvalue():
             text = said.getvalue()
             cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=text))
@@ -342,6 +355,8 @@ class _Run:
         """
         self._time_left()
         self._need_kernel()
+        if question.what == "call" and _is_hidden(self.grading_cell.source, self._line()):
+            self.tainted = True
         text = base64.b64encode(pack(question)).decode()
         content = {
             "code": "",
@@ -361,6 +376,15 @@ class _Run:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not an answer: {type(error).__name__}") from error
         return unpack(data)
+
+    def _line(self) -> int:
+        """The line that the present grade cell is at, outside of its functions."""
+        frame, line = sys._getframe(), 0
+        while frame is not None:
+            if frame.f_code.co_filename == _file(self.grading_cell):
+                line = frame.f_lineno
+            frame = frame.f_back
+        return line
 
     def _reply_to(self, request: dict[str, Any], until: float) -> dict[str, Any]:
         """Wait for the reply to a request, as long as the kernel lives and there is time."""
@@ -430,15 +454,20 @@ def _given_imports(notebook: NotebookNode) -> str:
 
 
 _TIMEOUT = "CellTimeoutError"
+_WITHHELD = "[What a cell prints after a hidden test is not shown.]\n"
 
 
-def _timeout(limits: Limits) -> dict[str, Any]:
-    said = f"took longer than {limits.cell_seconds} s and was stopped"
-    return {
-        "ename": _TIMEOUT,
-        "evalue": said,
-        "traceback": [f"\x1b[0;31m{_TIMEOUT}\x1b[0m: {said}"],
-    }
+def _file(cell: NotebookNode) -> str:
+    """The file name under which a grade cell is compiled."""
+    return f"<{cell.metadata.nbgrader.grade_id}>"
+
+
+def _is_hidden(source: str, number: int) -> bool:
+    """Whether a line of a grade cell, counted from 1, belongs to a hidden test."""
+    hidden = False
+    for line in source.splitlines()[:number]:
+        hidden = HIDDEN[0] in line or (hidden and HIDDEN[1] not in line)
+    return hidden
 
 
 def _error(name: str, said: str) -> NotebookNode:
@@ -447,24 +476,29 @@ def _error(name: str, said: str) -> NotebookNode:
     return nbformat.v4.new_output("error", ename=name, evalue=said, traceback=[shown])
 
 
-def _failure(raised: BaseException, source: str, file: str) -> NotebookNode:
-    """What a student is told of an exception in a grade cell: never a line of a hidden test."""
-    said = str(raised)
-    if isinstance(raised, CheckFailed | Stopped):
-        return _error(type(raised).__name__, said)
-    lines = source.splitlines()
-    number = raised.lineno if isinstance(raised, SyntaxError) else 0
+def _failure(raised: BaseException, cell: NotebookNode) -> NotebookNode:
+    """What a student is told of an exception in a grade cell: never a line of a hidden test.
+
+    Nor what the student's own code makes of the arguments that a hidden test gave it.
+    """
+    said, kind = str(raised), type(raised).__name__
+    if isinstance(raised, CheckFailed):
+        return _error(kind, said)
+    lines = cell.source.splitlines()
+    number = (raised.lineno or 0) if isinstance(raised, SyntaxError) else 0
     for frame in traceback.extract_tb(raised.__traceback__):
-        number = frame.lineno if frame.filename == file else number
-    hidden = False
-    for line in lines[: number or 0]:
-        hidden = line.strip() == HIDDEN[0] or (hidden and line.strip() != HIDDEN[1])
-    at = lines[number - 1].strip() if number and number <= len(lines) and not hidden else ""
-    if isinstance(raised, AssertionError) and not said:
-        said = f"{at} does not hold" if at else "a hidden test does not hold"
-    elif at:
-        said = f"{said}\n  where     line {number} of this cell: {at}"
-    return _error(type(raised).__name__, said)
+        if frame.filename == _file(cell):  # the outermost, at the top level of the cell
+            number = frame.lineno or 0
+            break
+    hidden = _is_hidden(cell.source, number)
+    at = lines[number - 1].strip() if 0 < number <= len(lines) and not hidden else ""
+    if isinstance(raised, Stopped):
+        return _error(kind, "the notebook's process ended or took too long" if hidden else said)
+    if is_from_student(raised) and hidden:
+        said = "your code raised it, in a hidden test"
+    elif isinstance(raised, AssertionError) and not said:
+        return _error(kind, f"{at} does not hold" if at else "a hidden test does not hold")
+    return _error(kind, f"{said}\n  where     line {number} of this cell: {at}" if at else said)
 
 
 def _clean(cell: NotebookNode) -> None:
@@ -487,7 +521,7 @@ def _clean(cell: NotebookNode) -> None:
                     if form in _SHOWN
                 }
                 for form in ("image/png", "image/jpeg"):
-                    base64.b64decode(data.get(form, ""), validate=False)
+                    base64.b64decode("".join(data.get(form, "").split()), validate=True)
                 kept.append(nbformat.v4.new_output("display_data", data))
     cell.outputs = kept
     if type(cell.get("execution_count")) is not int:

@@ -28,6 +28,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import sys
 import time
 from pathlib import Path
@@ -39,6 +40,10 @@ SOCKETS = "/run/kernel"
 REQUESTS = "/run/requests"
 HOST_PROC = "/run/proc"  # only for root, see jail.py
 
+THREADS = 4  # for each process that it may have
+
+_NETLINK_SOCK_DIAG, _SOCK_DIAG_BY_FAMILY = 4, 20
+_SHOW_MEMORY, _MEMORY = 0x20, 5  # UDIAG_SHOW_MEMINFO, UNIX_DIAG_MEMINFO
 _libc = ctypes.CDLL(None, use_errno=True)
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 2, 4, 8, 32, 4096
 _MS_RDONLY, _MS_REC, _MS_PRIVATE = 1, 16384, 1 << 18
@@ -222,18 +227,18 @@ def _be_kernel(request: dict, tell_ready: int, isolated: bool) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, limits["disk_bytes"]),
         (resource.RLIMIT_CPU, limits["cpu_seconds"]),
-        (resource.RLIMIT_NOFILE, 1024),
+        (resource.RLIMIT_NOFILE, 512),
         # Address space is claimed in advance (stacks, allocators' reserves): this stops only what
         # grows too fast for the keeper, who counts what is used.
         (resource.RLIMIT_AS, _address_space() + 2 * limits["memory_bytes"] + (1 << 30)),
-        *([(resource.RLIMIT_NPROC, limits["processes"])] if isolated else []),
+        *([(resource.RLIMIT_NPROC, THREADS * limits["processes"])] if isolated else []),
     ):
         resource.setrlimit(limit, (value, value))
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.closerange(3, tell_ready)
-    os.closerange(tell_ready + 1, 1024)
+    os.closerange(tell_ready + 1, 4096)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _seed(request["seed"])
 
@@ -322,11 +327,13 @@ def _look_after(
                 return _how_it_ended(status, limits)
         if time.monotonic() > stop_at:
             return f"it reached the limit of {limits['wall_seconds']} s for a notebook"
-        used, processes = _usage(kernel, isolated)
+        used, processes, threads = _usage(kernel, isolated)
         if used > limits["memory_bytes"]:
             return f"it reached the memory limit of {limits['memory_bytes'] >> 20} MB"
         if processes > limits["processes"]:
             return f"it reached the limit of {limits['processes']} processes"
+        if threads > THREADS * limits["processes"]:
+            return f"it reached the limit of {THREADS * limits['processes']} threads"
 
 
 def _how_it_ended(status: int, limits: dict) -> str:
@@ -343,23 +350,68 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _usage(kernel: int, isolated: bool) -> tuple[int, int]:
-    """Bytes of memory that all processes use, shared pages by their part, and their number."""
-    used = processes = 0
-    own = {os.getpid()}
-    pids = _descendants(kernel) if not isolated else _everything()
-    for pid in pids - own:
+def _usage(kernel: int, isolated: bool) -> tuple[int, int, int]:
+    """What all processes use together: bytes of memory, processes, threads.
+
+    Of shared pages each counts its part. What is in no process's address space is looked for where
+    it can hide: in files in memory that only a descriptor holds, in sockets, in temporary files.
+    """
+    used = processes = threads = 0
+    files: dict[tuple[int, int], int] = {}
+    pids = (_everything() if isolated else _descendants(kernel)) - {os.getpid()}
+    for pid in pids:
         processes += 1
-        with contextlib.suppress(OSError, StopIteration, ValueError):
-            if processes <= 64:
-                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                lines = (line.split() for line in text.splitlines())
-                used += next(int(line[1]) for line in lines if line[0] == "Pss_Anon:") << 10
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            threads += int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[17])
+        if processes > 100:  # too many in any case; only count them
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                name, *numbers = line.split()
+                if name in ("Pss_Anon:", "Pss_Shmem:"):
+                    used += int(numbers[0]) << 10
+        with contextlib.suppress(OSError):
+            for descriptor in os.scandir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    if os.readlink(descriptor.path).endswith(" (deleted)"):  # noqa: PTH115
+                        found = os.stat(descriptor.path)  # noqa: PTH116
+                        files[found.st_dev, found.st_ino] = 512 * found.st_blocks
+    used += sum(files.values())
     if isolated:
+        used += _socket_bytes()
         for place in ("/tmp", "/home", "/dev/shm"):
             disk = os.statvfs(place)
             used += (disk.f_blocks - disk.f_bfree) * disk.f_frsize
-    return used, processes
+    return used, processes, threads
+
+
+def _socket_bytes() -> int:
+    """Bytes that wait in Unix sockets of this network namespace (sock_diag(7)); 0 if unknown."""
+    header, message, attribute = struct.Struct("=IHHII"), 16, struct.Struct("=HH")
+    request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _SHOW_MEMORY, 0, 0)
+    total = 0
+    with (
+        contextlib.suppress(OSError, struct.error),
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as diag,
+    ):
+        diag.settimeout(1)
+        length = header.size + len(request)
+        diag.send(header.pack(length, _SOCK_DIAG_BY_FAMILY, 0x301, 1, 0) + request)
+        while True:
+            data = diag.recv(1 << 16)
+            while data:
+                length, kind, *_ = header.unpack_from(data)
+                if kind != _SOCK_DIAG_BY_FAMILY:  # the end, or an error
+                    return total
+                at = header.size + message
+                while at < length:
+                    size, name = attribute.unpack_from(data, at)
+                    if name == _MEMORY:
+                        # What is on its way is counted at the sender's side.
+                        total += struct.unpack_from("=9I", data, at + attribute.size)[2]
+                    at += max(4, (size + 3) & ~3)
+                data = data[(length + 3) & ~3 :]
+    return total
 
 
 def _everything() -> set[int]:
