@@ -35,7 +35,9 @@ from pathlib import Path
 
 MESSAGE_BYTES = 65536  # of a request and of an answer
 LOOK_SECONDS = 0.1  # between two looks at what a submission uses
-HOME = "/home/student"
+# Not where people keep their projects, and Python with them: what lies below would be covered.
+HOME = "/run/student"
+TEMPORARY = "/run/tmp"
 SOCKETS = "/run/kernel"
 REQUESTS = "/run/requests"
 HOST_PROC = "/run/proc"  # only for root, see jail.py
@@ -161,7 +163,7 @@ def _keep(request: dict, grader: socket.socket, isolated: bool) -> None:
     os.close(tell_ready)
     ended = "it did not start"
     try:
-        ended = _look_after(kernel, ready, grader, limits, isolated)
+        ended = _look_after(kernel, ready, grader, request, isolated)
     finally:
         if not isolated:
             _kill_all(kernel)
@@ -176,7 +178,7 @@ def _furnish(request: dict, limits: dict) -> None:
     guard = _MS_NOSUID | _MS_NODEV
     _mount(str(own), SOCKETS, "", _MS_BIND)
     size = f"size={limits['disk_bytes']},nr_inodes=20000"
-    for place in ("/tmp", "/home", "/dev/shm"):
+    for place in request["places"]:
         _mount("tmpfs", place, "tmpfs", guard, f"{size},mode=1777")
     work = Path(HOME, request["name"])
     shutil.copytree(own / "files", work)
@@ -217,7 +219,7 @@ def _be_kernel(request: dict, tell_ready: int, isolated: bool) -> None:
         _drop_capabilities()
         folder = Path(HOME, request["name"])
         sockets = f"{SOCKETS}/s"
-        connection = Path("/tmp/connection.json")
+        connection = Path(TEMPORARY, "connection.json")
     else:
         folder = Path(request["host_folder"], "files")
         sockets = str(Path(request["host_folder"], "s"))
@@ -290,13 +292,14 @@ def _address_space() -> int:
 
 
 def _look_after(
-    kernel: int, ready: int, grader: socket.socket, limits: dict, isolated: bool
+    kernel: int, ready: int, grader: socket.socket, request: dict, isolated: bool
 ) -> str:
     """Pass on what the grader asks, and watch the limits.
 
     Returns:
         How it ended, in words.
     """
+    limits, places = request["limits"], request["places"]
     stop_at = time.monotonic() + limits["wall_seconds"]
     waiting: list[object] = [grader, ready]
     while True:
@@ -327,7 +330,7 @@ def _look_after(
                 return _how_it_ended(status, limits)
         if time.monotonic() > stop_at:
             return f"it reached the limit of {limits['wall_seconds']} s for a notebook"
-        used, processes, threads = _usage(kernel, isolated)
+        used, processes, threads = _usage(kernel, isolated, places)
         if used > limits["memory_bytes"]:
             return f"it reached the memory limit of {limits['memory_bytes'] >> 20} MB"
         if processes > limits["processes"]:
@@ -350,7 +353,7 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _usage(kernel: int, isolated: bool) -> tuple[int, int, int]:
+def _usage(kernel: int, isolated: bool, places: list[str]) -> tuple[int, int, int]:
     """What all processes use together: bytes of memory, processes, threads.
 
     Of shared pages each counts its part. What is in no process's address space is looked for where
@@ -379,7 +382,7 @@ def _usage(kernel: int, isolated: bool) -> tuple[int, int, int]:
     used += sum(files.values())
     if isolated:
         used += _socket_bytes()
-        for place in ("/tmp", "/home", "/dev/shm"):
+        for place in places:
             disk = os.statvfs(place)
             used += (disk.f_blocks - disk.f_bfree) * disk.f_frsize
     return used, processes, threads

@@ -154,6 +154,7 @@ class Jail:
             "folder": str(self._number),
             "host_folder": str(folder),
             "name": name,
+            "places": _writable_places(),
             "seed": seed,
             "key": key,
             "limits": asdict(limits),
@@ -255,7 +256,7 @@ def _arguments(requests: Path, hide: Iterable[Path]) -> list[str]:
     (requests / "group").write_text("student:x:1000:\n")
     for name in ("passwd", "group"):
         words += ["--ro-bind", str(requests / name), f"/etc/{name}"]
-    words += ["--proc", "/proc", "--dev", "/dev"]
+    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
     if os.getuid() == 0:
         # For root, bubblewrap covers parts of /proc, and then no namespace in there can have a
         # /proc of its own unless a whole one is in sight. The keeper covers this one.
@@ -276,10 +277,12 @@ def _arguments(requests: Path, hide: Iterable[Path]) -> list[str]:
     words += ["--remount-ro", str(package)]
 
     # For the warm process; a submission gets its own.
-    words += ["--tmpfs", "/tmp", "--tmpfs", "/home", "--dir", inside.HOME, "--dir", inside.SOCKETS]
+    words += ["--tmpfs", inside.HOME, "--tmpfs", inside.TEMPORARY, "--dir", inside.SOCKETS]
     words += ["--bind", str(requests), inside.REQUESTS]
     for font_list in _font_lists():
         words += ["--ro-bind", str(font_list), f"{inside.HOME}/.cache/matplotlib/{font_list.name}"]
+    if "/tmp" not in _writable_places():
+        words += ["--remount-ro", "/tmp"]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
     return words
 
@@ -295,6 +298,13 @@ def _python_places() -> Iterator[Path]:
     for place in sorted(places):
         if not any(place != other and place.is_relative_to(other) for other in places):
             yield place
+
+
+def _writable_places() -> list[str]:
+    """Where a submission may write: /tmp, too, but where Python itself lies there."""
+    needed = [*_python_places(), Path(skiplab.__file__).parent]
+    is_free = not any(place.is_relative_to("/tmp") for place in needed)
+    return [inside.HOME, inside.TEMPORARY, "/dev/shm", *(["/tmp"] if is_free else [])]
 
 
 def _font_lists() -> list[Path]:
@@ -313,7 +323,7 @@ def _environment(home: Path | None) -> dict[str, str]:
         "LOGNAME": "student",
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
-        "TMPDIR": "/tmp",
+        "TMPDIR": "/tmp" if home else inside.TEMPORARY,
         "OMP_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",  # else each thread claims 64 MB
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
