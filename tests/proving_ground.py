@@ -40,7 +40,7 @@ TOO_MUCH = 20_000_000  # bytes in one file: more than anyone wants to see of a s
 
 # Small limits, so that an attack that uses them up is over soon.
 LIMITS = """
-c.RunInJail.cell_seconds = 5
+c.RunInJail.cell_seconds = 8
 c.RunInJail.cpu_seconds = 30
 c.RunInJail.wall_seconds = 60
 c.RunInJail.memory_mb = 1024

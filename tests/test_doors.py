@@ -192,6 +192,16 @@ def test_without_a_sandbox_it_stops_and_says_what_to_do(course, without_bubblewr
     assert not list(course.glob("autograded/*/*/*"))
 
 
+def test_an_old_configuration_is_refused(course):
+    """It would have nbgrader grade without a jail, and nobody would notice."""
+    path = course / "nbgrader_config.py"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if "GradingExporter" not in line))
+    said = run("skiplab", "grade", LESSON, cwd=course, status=1)
+    assert len(said.strip().splitlines()) == 1 and "does not grade in a jail" in said
+    assert not (course / "autograded").exists()
+
+
 def test_process_isolation_is_explicit_and_told(course, without_bubblewrap):
     said = run(
         "skiplab", "grade", LESSON, "--isolation", "process", cwd=course, **without_bubblewrap

@@ -26,6 +26,7 @@ import zmq
 import zmq.asyncio
 from jupyter_client import BlockingKernelClient
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
@@ -36,7 +37,7 @@ from skiplab.checks.asking import seeds_from
 from skiplab.checks.crossing import MOST_BYTES, pack, unpack
 from skiplab.checks.handle import look_up
 from skiplab.checks.question import Question, is_from_student
-from skiplab.grading.jail import Jail, Kernel, Limits
+from skiplab.grading.jail import Jail, JailError, Kernel, Limits
 from skiplab.grading.provisioner import JailSpecs
 
 SKIP_TAG = "skip-execution"  # cells that only demonstrate
@@ -198,7 +199,14 @@ class _Run:
             seed=self.grading.number("random streams"),
             limits=self.limits,
         )
-        self.client.start_new_kernel_client()
+        talker = self.client.kc = manager.client()
+        talker.allow_stdin = False
+        talker.start_channels(stdin=False, hb=False, control=False)
+        # The kernel greets whoever subscribes to its outputs; from then on none is lost. Jupyter's
+        # own way to wait asks, and then listens for 0.2 s whether something else comes.
+        greeting = run_sync(talker.get_iopub_msg)(timeout=120)
+        if greeting["msg_type"] != "iopub_welcome":
+            raise JailError(f"A kernel greets with {greeting['msg_type']}: ipykernel 7 is needed")
         self.asker = BlockingKernelClient()
         self.asker.load_connection_info(manager.get_connection_info())
         self.asker.start_channels(shell=True, iopub=False, stdin=False, hb=False, control=False)
@@ -210,6 +218,7 @@ class _Run:
             self.asker = None
         if self.client is not None:
             context = self.client.km.context
+            self.kernel.close()  # Jupyter's own way looks every 0.1 s whether it has ended
             self.client._cleanup_kernel()
             context.destroy(linger=0)
             self.client = None

@@ -90,6 +90,11 @@ def grade(
 
 def _jail(course: Course) -> Jail:
     """The jail that all submissions of a run share."""
+    if "GradingExporter" not in str(course.config.Autograde.get("exporter_class")):
+        raise CourseError(
+            f"{course.root / 'nbgrader_config.py'} does not grade in a jail: it is from an earlier"
+            " version. Take the lines about c.Autograde and c.GenerateFeedback from this version's."
+        )
     try:
         return warm_jail(RunInJail(config=course.config).isolation, course.root, course.config)
     except JailError as error:

@@ -89,7 +89,8 @@ def main() -> None:
 
 def _import_what_lessons_import() -> None:
     for name in (
-        *("ipykernel.ipkernel", "ipykernel.kernelapp"),
+        *("ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.debugger"),
+        *("IPython.core.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic"),
         *("matplotlib.pyplot", "matplotlib_inline.backend_inline"),
         # An optimizer's first step imports the second: two seconds.
         *("torch", "torch._dynamo", "skiplab", "skiplab.checks.crossing"),
