@@ -35,6 +35,7 @@ from skiplab.checks.question import Missing, Question, Reference
 MOST_BYTES = 64 << 20  # of an answer; an honest one has 3 MB
 MOST_PLAIN_BYTES = 8 << 20  # of all that is no tensor
 MOST_PARTS = 100_000  # values in an answer
+MOST_HASHED = 1_000  # in a set, or keys that are no strings: their hashes can be made to collide
 MOST_CHARACTERS = 100_000  # of a string
 
 
@@ -85,7 +86,7 @@ def unpack(data: bytes) -> Any:  # noqa: ANN401
     try:
         header = json.loads(data[8 : 8 + length])
         plain = json.loads(header["__metadata__"]["plain"])
-        return _restore(plain, load(data))
+        return _restore(plain, load(data), [MOST_PARTS])
     except Exception as error:  # whatever a reader trips over, the bytes are to blame
         raise ValueError(f"not an observation: {error}") from error
 
@@ -135,21 +136,32 @@ def answer_in_kernel() -> str:
 
 def _found(asked: Question, names: dict[str, Any]) -> Any:  # noqa: ANN401
     """What a question asks for."""
-    of = asked.of
-    if of.number:
-        about = _kept[of.number - 1]
-    elif of.name in names:
-        about = names[of.name]
-    else:
-        return Missing(of.name)
+    try:
+        about = _referred(asked.of, names)
+    except NameError:
+        return Missing(asked.of.name)
     if asked.what == "observe":
         is_wiring = isinstance(asked.challenge, Challenge)
         return (observe_wiring if is_wiring else observe_training)(about, asked.challenge)
     if asked.what == "call":
-        return about(*asked.arguments, **asked.keywords)
+        return about(
+            *(_referred(value, names) for value in asked.arguments),
+            **{name: _referred(value, names) for name, value in asked.keywords.items()},
+        )
     if asked.what == "attribute":
         return getattr(about, asked.name)
     return about
+
+
+def _referred(value: Any, names: dict[str, Any]) -> Any:  # noqa: ANN401
+    """What a reference stands for; anything else as it is."""
+    if not isinstance(value, Reference):
+        return value
+    if value.number:
+        return _kept[value.number - 1]
+    if value.name not in names:
+        raise NameError(f"name '{value.name}' is not defined")
+    return names[value.name]
 
 
 def _flatten(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  # noqa: ANN401
@@ -170,11 +182,21 @@ def _flatten(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  #
             for f in dataclasses.fields(value)
         }
         return {"kind": type(value).__name__, "fields": fields}
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    if isinstance(value, range):
+        return {"range": [value.start, value.stop, value.step]}
     if isinstance(value, dict):
+        if len(value) > MOST_HASHED and not all(isinstance(key, str) for key in value):
+            raise TypeError(f"value: got a dictionary of {len(value)}")
         pairs = [[_flatten(part, tensors, left) for part in pair] for pair in value.items()]
         return {"dict": pairs}
     for kind in (list, tuple, set, frozenset):
         if isinstance(value, kind):
+            if kind in (set, frozenset) and len(value) > MOST_HASHED:
+                raise TypeError(f"value: got a set of {len(value)}")
             return {kind.__name__: [_flatten(part, tensors, left) for part in value]}
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -185,8 +207,13 @@ def _flatten(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  #
     raise TypeError(f"value: got a {type(value).__name__}, wanted plain data")
 
 
-def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
+def _restore(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  # noqa: ANN401
+    left[0] -= 1
+    if left[0] < 0:
+        raise ValueError(f"more than {MOST_PARTS} parts")
     if isinstance(value, str):
+        if len(value) > MOST_CHARACTERS:
+            raise ValueError(f"a string of {len(value)} characters")
         # A terminal or a page that shows it should show it, and not obey it.
         return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in value)
     if not isinstance(value, dict):
@@ -197,18 +224,33 @@ def _restore(value: Any, tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
     if form == "array":
         return tensors[content].numpy()
     if form == "kind":
-        return _make(KINDS[content], value["fields"], tensors)
+        return _make(KINDS[content], value["fields"], tensors, left)
     if rest:
         raise ValueError("a value has two forms")
+    if form == "bytes":
+        return base64.b64decode(content)
+    if form == "complex":
+        return complex(*map(float, content))
+    if form == "range":
+        return range(*map(int, content))
     if form == "dict":
-        return {_restore(key, tensors): _restore(part, tensors) for key, part in content}
+        if len(content) > MOST_HASHED and not all(isinstance(key, str) for key, _ in content):
+            raise ValueError(f"a dictionary of more than {MOST_HASHED} keys that are no strings")
+        return {
+            _restore(key, tensors, left): _restore(part, tensors, left) for key, part in content
+        }
     made = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset}[form]
-    return made(_restore(part, tensors) for part in content)
+    if made in (set, frozenset) and len(content) > MOST_HASHED:
+        raise ValueError(f"a set of more than {MOST_HASHED}")
+    return made(_restore(part, tensors, left) for part in content)
 
 
-def _make(kind: type, fields: dict[str, Any], tensors: dict[str, Tensor]) -> Any:  # noqa: ANN401
+def _make(kind: type, fields: dict[str, Any], tensors: dict[str, Tensor], left: list[int]) -> Any:  # noqa: ANN401
     """Make a data class, if its fields are what it says they are."""
-    restored = {name: _restore(part, tensors) for name, part in fields.items()}
+    restored = {name: _restore(part, tensors, left) for name, part in fields.items()}
+    if kind is Problem:  # it is shown
+        for name, most in (("phase", 20), ("kind", 100), ("message", 400), ("code", 200)):
+            restored[name] = restored[name][:most]
     types_of = _types(kind)
     for name, part in restored.items():
         if not _fits(part, types_of[name]):

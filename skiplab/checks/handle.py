@@ -54,8 +54,10 @@ class Handle:
         return seen
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401
-        """Call it, with plain values."""
-        asked = Question("call", self._reference, None, "", list(arguments), keywords)
+        """Call it, with plain values or other handles."""
+        plain = [_crossing(value) for value in arguments]
+        named = {name: _crossing(value) for name, value in keywords.items()}
+        asked = Question("call", self._reference, None, "", plain, named)
         return received(self._ask(asked), self._ask)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
@@ -68,9 +70,21 @@ class Handle:
         """Refuse to be a condition."""
         raise TypeError(f"{self!r} is not a plain value: it is neither true nor false")
 
+    def __len__(self) -> NoReturn:
+        """Refuse to be counted."""
+        raise TypeError(f"{self!r} is not a plain value: it has no length here")
+
+    def __iter__(self) -> NoReturn:
+        """Refuse to be walked through."""
+        raise TypeError(f"{self!r} is not a plain value: it has no items here")
+
     def __repr__(self) -> str:
         """Say what it stands for."""
         return f"<the student's {self._reference.kind} {self._reference.name}>"
+
+
+def _crossing(value: Any) -> Any:  # noqa: ANN401
+    return value._reference if isinstance(value, Handle) else value
 
 
 def look_up(name: str, ask: Ask) -> Any:  # noqa: ANN401

@@ -553,6 +553,13 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
         )
     look = _Look(exercise, challenge, seen, expected)
     held: dict[str, bool | None] = dict.fromkeys(WIRING)
+    if not _is_plausible(seen, expected):
+        held["runs"] = False
+        message = (
+            f"{exercise.name} was not seen as it was asked.\n"
+            "  where     code that changes how Python, PyTorch or the checks work."
+        )
+        return Verdict(title, held, WIRING, "runs", message)
     message = diagnosis = ""
     for name in WIRING:
         message = getattr(look, name)()
@@ -581,6 +588,21 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
             )
             diagnosis = wrong.name
     return Verdict(title, held, WIRING, diagnosis, message)
+
+
+def _is_plausible(seen: WiringObservation, expected: WiringObservation) -> bool:
+    """Whether an observation speaks of nothing but what was asked, and of each thing once."""
+    calls = [(run.trial, run.call) for run in seen.runs]
+    asked = {(run.trial, run.call) for run in expected.runs}
+    names = next(run.gradients.keys() for run in expected.runs if run.gradients is not None)
+    return (
+        len(set(calls)) == len(calls)
+        and set(calls) <= asked
+        and all(run.gradients is None or run.gradients.keys() == names for run in seen.runs)
+        and all(set(run.weights_changed) <= names for run in seen.runs)
+        and seen.layer_inputs.keys() <= expected.layer_inputs.keys()
+        and all(len(inputs) <= 10 for inputs in seen.layer_inputs.values())
+    )
 
 
 def _is_complete(seen: WiringObservation, expected: WiringObservation) -> bool:

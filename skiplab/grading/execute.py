@@ -13,17 +13,20 @@ import builtins
 import contextlib
 import hashlib
 import io
+import resource
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import zmq
 import zmq.asyncio
+from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_client import BlockingKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
@@ -35,14 +38,15 @@ from nbgrader.utils import is_grade, is_solution
 from skiplab.checks import CheckFailed, keeping_awards
 from skiplab.checks.asking import seeds_from
 from skiplab.checks.crossing import MOST_BYTES, pack, unpack
-from skiplab.checks.handle import look_up
+from skiplab.checks.handle import Handle, look_up
 from skiplab.checks.question import Question, is_from_student
 from skiplab.grading.jail import Jail, JailError, Kernel, Limits
 from skiplab.grading.provisioner import JailSpecs
+from skiplab.grading.rebuild import OWN, RECORD, SKIP_TAG
 
-SKIP_TAG = "skip-execution"  # cells that only demonstrate
 HIDDEN = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
 _ANSWER = "__import__('skiplab.checks.crossing').checks.crossing.answer_in_kernel()"
+MOST_GROWTH = 1 << 30  # bytes by which the grader may grow over a notebook
 _GRACE_SECONDS = 3  # after an interrupt, before the kernel is ended
 _SHOWN = ("text/plain", "image/png", "image/jpeg")  # none of them can hold a script
 
@@ -151,7 +155,9 @@ class _Run:
     ) -> None:
         self.notebook, self.name, self.jail = notebook, name, jail
         self.grading, self.limits, self.files = grading, limits, files
-        self.names = _Names(self._ask, _given_imports(notebook))
+        self.names = _Names(self._ask, notebook, files)
+        self.closed = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
         self.deadline = time.monotonic() + limits.wall_seconds
         self.restarts = limits.restarts
         self.ran: list[int] = []  # the cells that a new kernel has to run again
@@ -172,8 +178,12 @@ class _Run:
     def _start(self) -> None:
         """Start a kernel."""
         context = zmq.asyncio.Context()
-        context.setsockopt(zmq.MAXMSGSIZE, 2 * MOST_BYTES)
-        context.setsockopt(zmq.LINGER, 0)
+        for option, value in (
+            (zmq.MAXMSGSIZE, 2 * self.limits.output_bytes),
+            (zmq.RCVHWM, 200),
+            (zmq.LINGER, 0),
+        ):
+            context.setsockopt(option, value)
         manager = AsyncKernelManager(
             kernel_spec_manager=JailSpecs(), kernel_name="python3", context=context
         )
@@ -197,17 +207,21 @@ class _Run:
             name=self.name,
             files=self.files,
             seed=self.grading.number("random streams"),
-            limits=self.limits,
+            limits=replace(self.limits, wall_seconds=self._seconds_left()),
         )
         talker = self.client.kc = manager.client()
         talker.allow_stdin = False
         talker.start_channels(stdin=False, hb=False, control=False)
         # The kernel greets whoever subscribes to its outputs; from then on none is lost. Jupyter's
         # own way to wait asks, and then listens for 0.2 s whether something else comes.
-        greeting = run_sync(talker.get_iopub_msg)(timeout=120)
-        if greeting["msg_type"] != "iopub_welcome":
-            raise JailError(f"A kernel greets with {greeting['msg_type']}: ipykernel 7 is needed")
-        self.asker = BlockingKernelClient()
+        greeted = time.monotonic() + 120
+        while run_sync(talker.get_iopub_msg)(timeout=120)["msg_type"] != "iopub_welcome":
+            if time.monotonic() > greeted:
+                raise JailError("A kernel does not greet: ipykernel 7 is needed.")
+        questions = zmq.Context()
+        for option, value in ((zmq.MAXMSGSIZE, 2 * MOST_BYTES), (zmq.RCVHWM, 4), (zmq.LINGER, 0)):
+            questions.setsockopt(option, value)
+        self.asker = BlockingKernelClient(context=questions)
         self.asker.load_connection_info(manager.get_connection_info())
         self.asker.start_channels(shell=True, iopub=False, stdin=False, hb=False, control=False)
 
@@ -215,6 +229,7 @@ class _Run:
         """End the kernel."""
         if self.asker is not None:
             self.asker.stop_channels()
+            self.asker.context.destroy(linger=0)
             self.asker = None
         if self.client is not None:
             context = self.client.km.context
@@ -224,6 +239,7 @@ class _Run:
             self.client = None
 
     def close(self) -> None:
+        self.closed.set()
         self._stop()
 
     def _is_alive(self) -> bool:
@@ -246,13 +262,32 @@ class _Run:
                 raise Stopped("not run: the notebook's process ended too often")
             self._start()
             for index in list(self.ran):
+                self._seconds_left()
                 if self._run_again(index) is not None:
                     self.ran.remove(index)
                     break
 
-    def _time_left(self) -> None:
-        if time.monotonic() > self.deadline:
+    def _seconds_left(self) -> int:
+        """How long the notebook may still take, at least 1 s.
+
+        Raises:
+            Stopped: No longer.
+        """
+        left = self.deadline - time.monotonic()
+        if left <= 0:
             raise Stopped(f"not run: the notebook took longer than {self.limits.wall_seconds} s")
+        return max(1, int(left))
+
+    def _watch(self) -> None:
+        """Keep what the jail sends from filling the grader's own memory.
+
+        ZeroMQ bounds messages and their number, and not the parts of a message.
+        """
+        at_start = _memory()
+        while not self.closed.wait(0.1):
+            if _memory() - at_start > MOST_GROWTH and self.client is not None:
+                with contextlib.suppress(AttributeError):  # it is just being replaced
+                    self.kernel.tell(b"kill")
 
     def _note_reply(self, execute_reply: dict[str, Any], **_: Any) -> None:  # noqa: ANN401
         self.timed_out = execute_reply["content"].get("ename") == _TIMEOUT
@@ -300,7 +335,7 @@ class _Run:
         """Run one of the student's cells."""
         cell = self.notebook.cells[index]
         try:
-            self._time_left()
+            self._seconds_left()
             self._need_kernel()
             self.client.room = self.room
             ended = self._execute(index)
@@ -311,6 +346,8 @@ class _Run:
         _clean(cell)
         if self.tainted:
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=_WITHHELD)]
+            cell.execution_count = None
+            ended = ended and "it ended"
         if self.timed_out:
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "KeyboardInterrupt"]
             said = f"took longer than {self.limits.cell_seconds} s and was stopped"
@@ -342,7 +379,8 @@ class _Run:
             except KeyboardInterrupt:
                 raise
             except BaseException as raised:
-                error = _failure(raised, cell)
+                error = _failure(raised, cell, self.tainted)
+        self.names.forget_answers()
         if said.getvalue():
             text = said.getvalue()
             cell.outputs.append(nbformat.v4.new_output("stream", name="stdout", text=text))
@@ -362,8 +400,10 @@ class _Run:
             Stopped: The kernel ended over it, or took too long.
             ValueError: What came back is no answer.
         """
-        self._time_left()
+        self._seconds_left()
         self._need_kernel()
+        if question.what == "call":
+            self.names.fetched.clear()
         if question.what == "call" and _is_hidden(self.grading_cell.source, self._line()):
             self.tainted = True
         text = base64.b64encode(pack(question)).decode()
@@ -430,36 +470,87 @@ class _Run:
 
 
 class _Names(dict):
-    """The names of grade cells: their own, Python's, what given cells import, and the student's."""
+    """The names of grade cells.
 
-    def __init__(self, ask: Callable[[Question], Any], given: str) -> None:
+    What the lesson's answers bind is the student's, and is looked up in the jail. Any other name is
+    the grade cells' own, or the lesson's, or Python's; only what none of these has is looked up.
+    """
+
+    def __init__(
+        self, ask: Callable[[Question], Any], notebook: NotebookNode, files: Path | None
+    ) -> None:
         super().__init__(__builtins__=builtins, __name__="__main__")
         self._ask = ask
-        exec(compile(given, "<given imports>", "exec"), self)
+        self._answers = set(notebook.metadata.get(RECORD, {}).get("answers", []))
+        self.fetched: dict[str, Any] = {}  # plain values, until the student's code is called again
+        with _on_path(files), contextlib.redirect_stdout(io.StringIO()):
+            for statement in _given(notebook):
+                # One that needs what is only in the student's process is looked up there.
+                with contextlib.suppress(Exception):
+                    exec(compile(statement, "<given>", "exec"), self)
+        self.forget_answers()
 
     def __missing__(self, name: str) -> Any:  # noqa: ANN401
-        if hasattr(builtins, name):
+        if name not in self._answers and hasattr(builtins, name):
             return getattr(builtins, name)
-        return look_up(name, self._ask)
+        if name not in self.fetched:
+            found = look_up(name, self._ask)
+            if isinstance(found, Handle):
+                return found
+            self.fetched[name] = found
+        return self.fetched[name]
+
+    def forget_answers(self) -> None:
+        """Forget what has been given the name of an answer: the student's comes first."""
+        self.fetched.clear()
+        for name in self._answers & self.keys():
+            del self[name]
 
 
-def _given_imports(notebook: NotebookNode) -> str:
-    """The import statements at the top level of a lesson's given (locked) cells."""
-    lines = []
+@contextlib.contextmanager
+def _on_path(folder: Path | None) -> Iterator[None]:
+    """Let the lesson's own modules be imported."""
+    if folder is None:
+        yield
+        return
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
+def _given(notebook: NotebookNode) -> Iterator[ast.Module]:
+    """What the lesson's own cells import and define: statements that need no student's code."""
     for cell in notebook.cells:
         metadata = cell.metadata.get("nbgrader", {})
-        is_given = metadata.get("locked") and not (
-            metadata.get("grade") or metadata.get("solution")
-        )
-        if cell.cell_type == "code" and is_given:
-            with contextlib.suppress(SyntaxError):  # it has magics, then
-                tree = ast.parse(cell.source)
-                lines += [
-                    ast.unparse(statement)
-                    for statement in tree.body
-                    if isinstance(statement, ast.Import | ast.ImportFrom)
-                ]
-    return "\n".join(lines)
+        is_answer_or_test = metadata.get("grade") or metadata.get("solution")
+        if cell.cell_type != "code" or is_answer_or_test or cell.metadata.get(OWN):
+            continue
+        with contextlib.suppress(SyntaxError):
+            plain = TransformerManager().transform_cell(cell.source)  # magics are calls, then
+            for statement in ast.parse(plain).body:
+                if _is_definition(statement):
+                    yield ast.Module([statement], [])
+
+
+def _is_definition(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+        return False
+    if isinstance(statement, ast.Assign):
+        try:
+            ast.literal_eval(statement.value)
+        except ValueError:
+            return False
+        return True
+    kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    return isinstance(statement, kinds)
+
+
+def _memory() -> int:
+    """Bytes of memory that this process uses."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
 
 
 _TIMEOUT = "CellTimeoutError"
@@ -485,28 +576,35 @@ def _error(name: str, said: str) -> NotebookNode:
     return nbformat.v4.new_output("error", ename=name, evalue=said, traceback=[shown])
 
 
-def _failure(raised: BaseException, cell: NotebookNode) -> NotebookNode:
+def _failure(raised: BaseException, cell: NotebookNode, tainted: bool) -> NotebookNode:
     """What a student is told of an exception in a grade cell: never a line of a hidden test.
 
     Nor what the student's own code makes of the arguments that a hidden test gave it.
     """
     said, kind = str(raised), type(raised).__name__
     if isinstance(raised, CheckFailed):
-        return _error(kind, said)
+        told = [line for line in said.splitlines() if not (tainted and line.startswith("  seen"))]
+        return _error(kind, "\n".join(told))
     lines = cell.source.splitlines()
     number = (raised.lineno or 0) if isinstance(raised, SyntaxError) else 0
-    for frame in traceback.extract_tb(raised.__traceback__):
+    frames = traceback.extract_tb(raised.__traceback__)
+    for frame in frames:
         if frame.filename == _file(cell):  # the outermost, at the top level of the cell
             number = frame.lineno or 0
             break
     hidden = _is_hidden(cell.source, number)
     at = lines[number - 1].strip() if 0 < number <= len(lines) and not hidden else ""
     if isinstance(raised, Stopped):
-        return _error(kind, "the notebook's process ended or took too long" if hidden else said)
-    if is_from_student(raised) and hidden:
-        said = "your code raised it, in a hidden test"
-    elif isinstance(raised, AssertionError) and not said:
+        told = "the notebook's process ended or took too long" if hidden or tainted else said
+        return _error(kind, told)
+    is_own = isinstance(raised, AssertionError) and frames[-1].filename == _file(cell)
+    if is_from_student(raised):
+        if hidden or tainted:
+            said = f"your code raised it{', in a hidden test' if hidden else ''}"
+    elif is_own and not said:
         return _error(kind, f"{at} does not hold" if at else "a hidden test does not hold")
+    elif hidden and not is_own:
+        said = "a hidden test stopped with it"
     return _error(kind, f"{said}\n  where     line {number} of this cell: {at}" if at else said)
 
 

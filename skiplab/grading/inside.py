@@ -190,6 +190,8 @@ def _furnish(request: dict, limits: dict) -> None:
     for name, value in (
         ("user/max_user_namespaces", "0"),  # no capabilities by way of another namespace
         ("kernel/shmmni", "64"),
+        ("kernel/sem", "250 32000 32 128"),
+        ("kernel/msgmni", "32"),
         ("kernel/shmall", str(limits["disk_bytes"] // 4096)),
     ):
         with contextlib.suppress(OSError):
@@ -346,7 +348,8 @@ def _how_it_ended(status: int, limits: dict) -> str:
     number = os.WTERMSIG(status)
     if number in (signal.SIGXCPU, signal.SIGKILL) and _cpu_seconds() >= limits["cpu_seconds"] - 1:
         return f"it reached the limit of {limits['cpu_seconds']} s of computing"
-    return f"it was ended by signal {number} ({signal.Signals(number).name})"
+    names = {one.value: one.name for one in signal.Signals}
+    return f"it was ended by signal {number} ({names.get(number, 'no name')})"
 
 
 def _cpu_seconds() -> float:
@@ -372,7 +375,7 @@ def _usage(kernel: int, isolated: bool, places: list[str]) -> tuple[int, int, in
         with contextlib.suppress(OSError, ValueError, IndexError):
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
                 name, *numbers = line.split()
-                if name in ("Pss_Anon:", "Pss_Shmem:"):
+                if name in ("Pss_Anon:", "Pss_Shmem:", "SwapPss:"):
                     used += int(numbers[0]) << 10
         with contextlib.suppress(OSError):
             for descriptor in os.scandir(f"/proc/{pid}/fd"):

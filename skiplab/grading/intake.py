@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 MOST_BYTES = 16 << 20  # of a notebook, outputs included; a solved lesson with pictures has 1 MB
 MOST_CELLS = 2_000
@@ -50,17 +51,55 @@ def look_at(folder: Path, student: str, lesson: str) -> Submission:
         lesson: The lesson.
     """
     try:
-        _check(folder, lesson)
+        read_submission(folder, lesson)
     except SubmissionError as error:
         return Submission(student, str(error))
     return Submission(student)
 
 
-def _check(folder: Path, lesson: str) -> None:
-    """Raise a SubmissionError where the notebook cannot be graded."""
+def read_submission(folder: Path, lesson: str) -> NotebookNode:
+    """The text of a submitted notebook's cells, and their nbgrader metadata; nothing else.
+
+    Args:
+        folder: `submitted/STUDENT/LESSON`.
+        lesson: The lesson.
+
+    Raises:
+        SubmissionError: It cannot be graded.
+    """
+    path = folder / f"{lesson}.ipynb"
+    _check_file(path)
+    try:
+        made = json.loads(path.read_text(encoding="utf-8"))
+        cells = made["cells"]
+        if len(cells) > MOST_CELLS:
+            raise SubmissionError(
+                f"{path.name} has {len(cells)} cells, and {MOST_CELLS} is the most"
+            )
+        kept = {name: made[name] for name in ("nbformat", "nbformat_minor")} | {"metadata": {}}
+        notebook = nbformat.reads(
+            json.dumps({**kept, "cells": [_bare(cell) for cell in cells]}), as_version=4
+        )
+        nbformat.validate(notebook)
+    except SubmissionError:
+        raise
+    except UnicodeDecodeError:
+        raise SubmissionError(f"{path.name} is not a notebook: not text") from None
+    except json.JSONDecodeError:
+        raise SubmissionError(f"{path.name} is not a notebook: not JSON") from None
+    except Exception as error:  # nbformat's readers fail in many ways on JSON of another shape
+        said = (str(error).splitlines() or [""])[0][:200]
+        raise SubmissionError(
+            f"{path.name} is not a notebook: {type(error).__name__} {said}"
+        ) from error
+    return notebook
+
+
+def _check_file(path: Path) -> None:
+    """Raise a SubmissionError where the notebook is no file of reasonable size."""
+    folder = path.parent
     if folder.is_symlink() or not folder.is_dir():
         raise SubmissionError(f"{folder.name} is not a folder")
-    path = folder / f"{lesson}.ipynb"
     try:
         found = path.lstat()
     except OSError:
@@ -78,22 +117,12 @@ def _check(folder: Path, lesson: str) -> None:
         raise SubmissionError(
             f"{path.name} has {found.st_size >> 20} MB, and {MOST_BYTES >> 20} MB is the most"
         )
-    try:
-        text = path.read_text(encoding="utf-8")
-        made = json.loads(text)
-        if len(made["cells"]) > MOST_CELLS:
-            raise SubmissionError(
-                f"{path.name} has {len(made['cells'])} cells, and {MOST_CELLS} is the most"
-            )
-        nbformat.validate(nbformat.reads(text, as_version=4))
-    except SubmissionError:
-        raise
-    except UnicodeDecodeError:
-        raise SubmissionError(f"{path.name} is not a notebook: not text") from None
-    except json.JSONDecodeError:
-        raise SubmissionError(f"{path.name} is not a notebook: not JSON") from None
-    except Exception as error:  # nbformat's readers fail in many ways on JSON of another shape
-        said = (str(error).splitlines() or [""])[0][:200]
-        raise SubmissionError(
-            f"{path.name} is not a notebook: {type(error).__name__} {said}"
-        ) from error
+
+
+def _bare(cell: dict) -> dict:
+    """A cell without outputs, attachments, and metadata other than nbgrader's."""
+    metadata = cell.get("metadata", {})
+    own = {"nbgrader": metadata["nbgrader"]} if "nbgrader" in metadata else {}
+    bare = {name: cell[name] for name in ("cell_type", "id", "source") if name in cell}
+    code = {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else {}
+    return {**bare, **code, "metadata": own}

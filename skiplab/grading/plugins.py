@@ -34,12 +34,10 @@ from traitlets.config import Config
 import skiplab
 from skiplab.course.directory import content_hash
 from skiplab.grading.execute import Grading, run_notebook
-from skiplab.grading.intake import SubmissionError, look_at
+from skiplab.grading.intake import read_submission
 from skiplab.grading.jail import PROCESS, SANDBOX, Jail, JailError, Limits, own_files
-from skiplab.grading.rebuild import lesson_notebook, rebuild
+from skiplab.grading.rebuild import RECORD, lesson_notebook, rebuild
 from skiplab.grading.received import received_at
-
-RECORD = "skiplab"  # the key of a grading's record among the metadata of an autograded notebook
 
 # What a written answer may use, and commands of TeX that MathJax would make links or styles of.
 _TAGS = (
@@ -103,9 +101,14 @@ class GradingExporter(NotebookExporter):
         # nbgrader copies every file that is not ignored, links followed, before it calls anybody.
         guarded = GuardedCourse(config=given.config, **traits | {"ignore": ["*"]})
         converter.coursedir = guarded
-        settings = RunInJail(parent=self)
+        self._warm()
+
+    def _warm(self) -> None:
+        """Have a jail, also where the last one was ended, as by a system out of memory."""
+        converter = self.parent
         try:
-            self.jail = warm_jail(settings.isolation, Path(given.root), self.config)
+            isolation = RunInJail(parent=self).isolation
+            self.jail = warm_jail(isolation, Path(converter.coursedir.root), self.config)
         except JailError as error:
             converter.log.error("%s", error)
             raise NbGraderException(str(error)) from error
@@ -125,9 +128,9 @@ class GradingExporter(NotebookExporter):
         student, lesson = names["student"], names["assignment"]
         path = Path(filename)
         if path.parent == Path(course.format_path(course.submitted_directory, student, lesson)):
-            found = look_at(path.parent, student, lesson)
-            if found.problem:
-                raise SubmissionError(found.problem)
+            self._warm()
+            submitted = read_submission(path.parent, lesson)
+            return self.from_notebook_node(submitted, resources, **kwargs)
         return super().from_filename(filename, resources, **kwargs)
 
 
@@ -150,7 +153,7 @@ class Rebuild(NbGraderPreprocessor):
             self.log.warning("%s: %s", student, note)
         made = rebuilt.notebook
         received = received_at(Path(course.root), lesson, student)
-        made.metadata[RECORD] = {"notes": rebuilt.notes}
+        made.metadata[RECORD]["notes"] = rebuilt.notes
         if received is not None:
             made.metadata[RECORD]["received"] = received.isoformat()
         to = Path(course.format_path(course.autograded_directory, student, lesson))

@@ -9,6 +9,7 @@ is not late.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,5 +65,8 @@ def _place(course: Path, lesson: str, student: str) -> Path:
 
 def _arrived(folder: Path) -> datetime:
     """When the last file of a submission was put into the exchange."""
-    times = [path.lstat().st_ctime for path in (folder, *folder.rglob("*"))]
+    times = [folder.lstat().st_ctime]
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # its owner may still change it
+            times.append(path.lstat().st_ctime)
     return datetime.fromtimestamp(max(times), UTC).replace(tzinfo=None)
