@@ -95,6 +95,16 @@ def course(tmp_path_factory):
         cells.insert(place, copy.deepcopy(cells[place]))
         cells[place].id, cells[place].source = "copy", "y = 0"
 
+    def copies(cells):
+        """An old version kept as text, and the stub kept beside the answer."""
+        place = answer_of(cells, LAST)
+        stub = copy.deepcopy(cells[place])
+        stub.source = "# YOUR CODE HERE\nraise NotImplementedError()"
+        metadata = cells[place].metadata
+        old = nbformat.v4.new_markdown_cell("y = 0", id="old", metadata=metadata)
+        cells[place : place + 1] = [old, stub, cells[place]]
+        stub.id = "stub"
+
     def own_cells(cells):
         """A student's own cells before, between and after, which the answers need."""
         cells[answer_of(cells, FIRST)].source = "x = math.prod([six, 7])"
@@ -116,6 +126,7 @@ def course(tmp_path_factory):
         "renamed": rename,
         "retyped": retype,
         "own-cells": own_cells,
+        "copies": copies,
         "z-good": lambda cells: None,
     }
     for student, change in changes.items():
@@ -141,6 +152,13 @@ def course(tmp_path_factory):
     (submitted / "folder" / LESSON / good.name).mkdir()
     (submitted / "linked-folder").mkdir()
     (submitted / "linked-folder" / LESSON).symlink_to(good.parent)
+    # From a tool that knows no cell ids: the demonstration stays one, though it would fail.
+    old = notebook()
+    old.nbformat_minor = 4
+    for cell in old.cells:
+        del cell["id"]
+        cell.metadata.pop("tags", None)
+    hand_in(course, "no-ids", LESSON, old)
     # Files beside the notebook are not taken, whatever they are.
     beside = hand_in(course, "files-beside", LESSON, notebook()).parent
     (beside / "torch.py").write_text("raise SystemExit('mine')")
@@ -175,6 +193,8 @@ EXPECTED = {
     "renamed": FULL | {LAST: 0.0},
     "retyped": FULL | {LAST: 0.0},
     "own-cells": FULL,
+    "copies": FULL,
+    "no-ids": FULL,
     "files-beside": FULL,
     "too-new": FULL,
     "too-old": FULL,

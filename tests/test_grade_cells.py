@@ -12,7 +12,11 @@ from nbgrader.validator import Validator
 from traitlets.config import Config
 
 LESSON = "kinds"
-SETUP = "import math\n\nimport numpy as np\nimport torch\n\nfrom skiplab.checks import award"
+SETUP = (
+    "from __future__ import annotations\n%matplotlib inline\nimport math\n\nimport numpy as np\n"
+    "import torch\n\nfrom skiplab.checks import award\n\nTOLERANCE = 0.5\n\n\n"
+    "def half(x):\n    return x / 2"
+)
 
 # Exercise: the right answer, and the grade cell.
 EXERCISES = {
@@ -44,6 +48,14 @@ EXERCISES = {
         "    def up(self):\n        self.n += 1\n        return self.n",
         "counter = Counter(3)\nassert counter.up() == 4\nassert counter.up() == 5\n"
         "assert counter.n == 5\nassert Counter(0).n == 0",
+    ),
+    "names": (
+        "def round(x):\n    return 'mine'\n\n\nraw, odd, steps = b'a', 1 + 2j, range(3)\n\n\n"
+        "def apply(function, x):\n    return function(x)",
+        "assert round(2.5) == 'mine'\nassert abs(-TOLERANCE) == 0.5\n"
+        "assert half(np.array([4.0])).tolist() == [2.0]\n"
+        "assert (raw, odd, list(steps)) == (b'a', 1 + 2j, [0, 1, 2])\n"
+        "assert apply(round, 1) == 'mine'",
     ),
     "parts": (
         "def square(x):\n    return x * x",
@@ -138,6 +150,32 @@ OTHERS = {
         },
         {"function": 0},
         "process ended or took too long",
+    ),
+    "rebinds-what-is-given": (
+        {
+            "values": "number, text, many = 41, 'π', {}\nisinstance = lambda *a: True",
+            "tensors": "T, A, N = torch.zeros(6), np.eye(2), 0.25\n"
+            "math.isclose = np.allclose = torch.equal = lambda *a: True",
+            "names": "TOLERANCE = -0.5\nhalf = lambda x: x\n" + RIGHT["names"],
+        },
+        {"values": 0, "tensors": 0},
+        "T is something else",
+    ),
+    "leaves-it-to-python": (
+        {"names": RIGHT["names"].replace("def round", "def my_round")},
+        {"names": 0},
+        "name 'round' is not defined",
+    ),
+    "raises-hidden-arguments-later": (
+        {
+            "function": "seen = []\n"
+            + RIGHT["function"].replace(
+                "    return start", "    seen.append(values)\n    return start"
+            ),
+            "parts": "def square(x):\n    raise ValueError(seen)",
+        },
+        {"parts": 0},
+        "your code raised it",
     ),
     "returns-yes": (
         {
