@@ -661,8 +661,12 @@ def violations(ground, outcome, student):
         if path.suffix == ".html":
             wrong += [f"page: {what} in report/{path.name}" for what in Live(text, mark).found]
     if ground.attacks[student].family == "pages":
-        page = formgraded(ground, student)
-        wrong += [f"page: {what} in the formgrader" for what in Live(page, mark).found]
+        try:
+            page = formgraded(ground, student)
+        except Exception as error:  # an instructor sees a server error then
+            wrong.append(f"page: the formgrader fails with {type(error).__name__}")
+        else:
+            wrong += [f"page: {what} in the formgrader" for what in Live(page, mark).found]
     wrong += [f"left: {where}" for where in outcome.marked.get(student, [])]
     wrong += [f"alive: {name}" for name in outcome.alive if mark in name]
     wrong += [f"reached: {said}" for said in outcome.heard if mark in said]
