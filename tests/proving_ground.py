@@ -31,6 +31,8 @@ from nbgrader.server_extensions.formgrader import handlers
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
+from skiplab.checks.exercise import all_exercises
+
 LESSON = "2_skip_connections"
 EARLIER = "0_earlier"  # an assignment of last week, marked by a person
 FULL = {"skipnet3-wiring": 5.0, "total-test": 4.0}  # and a written answer, for a person to mark
@@ -83,17 +85,7 @@ assert limit * 2 == 20
 assert torch.equal(steps, torch.tensor([1.0, 2.0, 3.0]))
 ### END HIDDEN TESTS"""
 
-HEAD = """\
-class SkipNet3(nn.Module):
-    def __init__(self, input_size, output_size, hidden_size=128):
-        super().__init__()
-        self.layer_1 = nn.Linear(input_size, hidden_size)
-        self.layer_2 = nn.Linear(hidden_size, hidden_size)
-        self.layer_3 = nn.Linear(hidden_size, output_size)
-        self.skip_layer = nn.Linear(input_size, output_size)
-        self.relu = nn.ReLU()
-
-"""
+HEAD = all_exercises()["skipnet3"].head.strip() + "\n\n"
 RIGHT = {
     "skipnet3": HEAD
     + """\

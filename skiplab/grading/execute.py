@@ -1,8 +1,8 @@
 """Run a rebuilt notebook: the student's cells in the jail, the grade cells here.
 
-A grade cell is the author's code, and its verdict is the score. It runs in this process. What it
-names is its own, or comes from the imports of the lesson's given cells; everything else is looked
-up in the jail, by value or as a `Handle` (`skiplab.checks.handle`).
+A grade cell is the author's code, and its verdict is the score. It runs in this process. `_Names`
+says whose a name in it is; the student's are looked up in the jail, by value or as a `Handle`
+(`skiplab.checks.handle`).
 """
 
 from __future__ import annotations
@@ -164,6 +164,7 @@ class _Run:
         self.room = limits.output_bytes
         self.client: _Client | None = None
         self.asker: BlockingKernelClient | None = None
+        self.too_long = f"took longer than {limits.cell_seconds} s and was stopped"
         self.until = 0.0  # when the present grade cell has to be done
         self.grading_cell: NotebookNode | None = None
         self.timed_out = False  # the student's cell that ran last
@@ -177,13 +178,7 @@ class _Run:
 
     def _start(self) -> None:
         """Start a kernel."""
-        context = zmq.asyncio.Context()
-        for option, value in (
-            (zmq.MAXMSGSIZE, 2 * self.limits.output_bytes),
-            (zmq.RCVHWM, 200),
-            (zmq.LINGER, 0),
-        ):
-            context.setsockopt(option, value)
+        context = _bounded(zmq.asyncio.Context(), 2 * self.limits.output_bytes, 200)
         manager = AsyncKernelManager(
             kernel_spec_manager=JailSpecs(), kernel_name="python3", context=context
         )
@@ -218,10 +213,7 @@ class _Run:
         while run_sync(talker.get_iopub_msg)(timeout=120)["msg_type"] != "iopub_welcome":
             if time.monotonic() > greeted:
                 raise JailError("A kernel does not greet: ipykernel 7 is needed.")
-        questions = zmq.Context()
-        for option, value in ((zmq.MAXMSGSIZE, 2 * MOST_BYTES), (zmq.RCVHWM, 4), (zmq.LINGER, 0)):
-            questions.setsockopt(option, value)
-        self.asker = BlockingKernelClient(context=questions)
+        self.asker = BlockingKernelClient(context=_bounded(zmq.Context(), 2 * MOST_BYTES, 4))
         self.asker.load_connection_info(manager.get_connection_info())
         self.asker.start_channels(shell=True, iopub=False, stdin=False, hb=False, control=False)
 
@@ -310,12 +302,10 @@ class _Run:
         except DeadKernelError:
             pass
         except Exception as error:  # messages of no known form: the kernel is not to be trusted
-            self.kernel.tell(b"kill")
-            self.kernel.listen(_GRACE_SECONDS)
+            self.kernel.end()
             return f"it does not talk as a kernel does ({type(error).__name__})"
         if self.timed_out and not self._answers():
-            self.kernel.tell(b"kill")
-            self.kernel.listen(_GRACE_SECONDS)
+            self.kernel.end()
             return "it did not stop when interrupted"
         self.kernel.listen(0)
         return self.kernel.ended
@@ -350,8 +340,7 @@ class _Run:
             ended = ended and "it ended"
         if self.timed_out:
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "KeyboardInterrupt"]
-            said = f"took longer than {self.limits.cell_seconds} s and was stopped"
-            cell.outputs.append(_error(_TIMEOUT, said))
+            cell.outputs.append(_error(_TIMEOUT, self.too_long))
         elif ended is not None:
             said = f"this cell ended the notebook's process: {ended}"
             cell.outputs.append(_error("Stopped", said))
@@ -404,8 +393,8 @@ class _Run:
         self._need_kernel()
         if question.what == "call":
             self.names.fetched.clear()
-        if question.what == "call" and _is_hidden(self.grading_cell.source, self._line()):
-            self.tainted = True
+            if _is_hidden(self.grading_cell.source, self._line()):
+                self.tainted = True
         text = base64.b64encode(pack(question)).decode()
         content = {
             "code": "",
@@ -441,14 +430,12 @@ class _Run:
         poller = zmq.Poller()
         poller.register(socket, zmq.POLLIN)
         poller.register(keeper.fileno(), zmq.POLLIN)
-        too_long = f"took longer than {self.limits.cell_seconds} s and was stopped"
         interrupted = False
         while True:
             left = until - time.monotonic()
             if left <= 0 and interrupted:
-                keeper.tell(b"kill")
-                keeper.listen(_GRACE_SECONDS)
-                raise Stopped(too_long)
+                keeper.end()
+                raise Stopped(self.too_long)
             if left <= 0:
                 keeper.tell(b"interrupt")
                 interrupted, until = True, time.monotonic() + _GRACE_SECONDS
@@ -465,8 +452,19 @@ class _Run:
                     raise ValueError(f"not a message: {type(error).__name__}") from error
                 if reply is not None and reply["parent_header"].get("msg_id") == request["msg_id"]:
                     if interrupted:
-                        raise Stopped(too_long)
+                        raise Stopped(self.too_long)
                     return reply
+
+
+def _bounded(context: zmq.Context, most_bytes: int, waiting: int) -> zmq.Context:
+    """A context whose sockets take messages up to a size, and keep so many waiting."""
+    for option, value in (
+        (zmq.MAXMSGSIZE, most_bytes),
+        (zmq.RCVHWM, waiting),
+        (zmq.LINGER, 0),
+    ):
+        context.setsockopt(option, value)
+    return context
 
 
 class _Names(dict):

@@ -19,7 +19,7 @@ from skiplab.course.directory import (
     pick_lessons,
 )
 from skiplab.grading.intake import Submission, find_submissions
-from skiplab.grading.jail import SANDBOX, Jail, JailError
+from skiplab.grading.jail import SANDBOX, Jail
 from skiplab.grading.plugins import RunInJail, warm_jail
 from skiplab.grading.report import NO_SANDBOX, collect, print_table, write_csv, write_page
 
@@ -95,10 +95,7 @@ def _jail(course: Course) -> Jail:
             f"{course.root / 'nbgrader_config.py'} does not grade in a jail: it is from an earlier"
             " version. Take the lines about c.Autograde and c.GenerateFeedback from this version's."
         )
-    try:
-        return warm_jail(RunInJail(config=course.config).isolation, course.root, course.config)
-    except JailError as error:
-        raise CourseError(str(error)) from error
+    return warm_jail(RunInJail(config=course.config).isolation, course.root, course.config)
 
 
 def register(course: Course, lesson: str) -> None:

@@ -41,6 +41,7 @@ TEMPORARY = "/run/tmp"
 SOCKETS = "/run/kernel"
 REQUESTS = "/run/requests"
 HOST_PROC = "/run/proc"  # only for root, see jail.py
+PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
 
 THREADS = 4  # for each process that it may have
 
@@ -250,17 +251,16 @@ def _be_kernel(request: dict, tell_ready: int, isolated: bool) -> None:
     # As in a kernel started by its own command.
     sys.argv = ["ipykernel_launcher.py", "-f", str(connection)]
     sys.path[:] = ["", *[place for place in sys.path if place != str(Path(__file__).parent)]]
-    numbers = {"shell": 1, "iopub": 2, "stdin": 3, "control": 4, "hb": 5}
     connection.write_text(
         json.dumps(
             {
+                **PORTS,
                 "transport": "ipc",
                 "ip": sockets,
                 "key": request["key"],
                 "signature_scheme": "hmac-sha256",
                 "kernel_name": "python3",
             }
-            | {f"{name}_port": number for name, number in numbers.items()}
         )
     )
     from ipykernel.kernelapp import IPKernelApp

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import skiplab
+from skiplab.course.directory import CourseError
 from skiplab.grading import inside
 
 SANDBOX, PROCESS = "sandbox", "process"
@@ -42,7 +43,7 @@ VISIBLE = (
 START_SECONDS = 120
 
 
-class JailError(Exception):
+class JailError(CourseError):
     """The jail cannot be had, or does not work; the message says why and what to do, in a line."""
 
 
@@ -90,12 +91,15 @@ class Jail:
             raise JailError(f"isolation: got {isolation!r}, wanted {SANDBOX!r} or {PROCESS!r}")
         self.isolation = isolation
         self._number = 0
+        self._places = _writable_places()
         # Not the usual folder for temporary files where a submission could guess at it.
         self._folder = Path(tempfile.mkdtemp(prefix="skiplab-jail-"))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             python = [sys.executable, "-B", inside.__file__, str(theirs.fileno()), isolation]
-            command = [*_arguments(self._folder, hide), *python] if self._boxed else python
+            command = python
+            if self._boxed:
+                command = [*_arguments(self._folder, hide, self._places), *python]
             with (self._folder / "log").open("wb") as log:
                 self._process = subprocess.Popen(
                     command,
@@ -117,10 +121,15 @@ class Jail:
     def _wait_until_warm(self) -> None:
         if select.select([self._socket], [], [], START_SECONDS)[0] and self._socket.recv(16):
             return
-        said = (self._folder / "log").read_text(errors="replace").strip().splitlines()
+        said = self._last_words()
         self.close()
-        why = said[-1] if said else f"nothing was heard of it for {START_SECONDS} s"
+        why = said or f"nothing was heard of it for {START_SECONDS} s"
         raise JailError(f"The sandbox does not start: {why}. {_WAY_OUT}" if self._boxed else why)
+
+    def _last_words(self) -> str:
+        """The last line that the warm process, or a fork of it, wrote to its log."""
+        said = (self._folder / "log").read_text(errors="replace").strip().splitlines()
+        return said[-1] if said else ""
 
     def is_alive(self) -> bool:
         """Whether the warm process is there."""
@@ -146,15 +155,13 @@ class Jail:
         self._number += 1
         folder = self._folder / str(self._number)
         (folder / "files").mkdir(parents=True)
-        for file in own_files(files):
-            place = folder / "files" / file.relative_to(files)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place)
+        if files is not None:
+            copy_own_files(files, folder / "files")
         request = {
             "folder": str(self._number),
             "host_folder": str(folder),
             "name": name,
-            "places": _writable_places(),
+            "places": self._places,
             "seed": seed,
             "key": key,
             "limits": asdict(limits),
@@ -172,8 +179,7 @@ class Jail:
             kernel.listen(1)
         if not kernel.ready:
             kernel.close()
-            log = (self._folder / "log").read_text(errors="replace").strip().splitlines()
-            raise JailError(f"A kernel does not start: {log[-1] if log else kernel.ended}")
+            raise JailError(f"A kernel does not start: {self._last_words() or kernel.ended}")
         return kernel
 
 
@@ -218,13 +224,17 @@ class Kernel:
             self.listen(0)
             self.ended = self.ended or "it is gone"
 
-    def close(self) -> None:
-        """End the kernel and everything it started, and forget its files."""
+    def end(self) -> None:
+        """End the kernel and everything it started, and wait for that."""
         if self.ended is None:
             self.tell(b"kill")
             deadline = time.monotonic() + 5
             while self.ended is None and time.monotonic() < deadline:
                 self.listen(1)
+
+    def close(self) -> None:
+        """End the kernel, and forget its files."""
+        self.end()
         self._keeper.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -236,7 +246,7 @@ _WAY_OUT = (
 )
 
 
-def _arguments(requests: Path, hide: Iterable[Path]) -> list[str]:
+def _arguments(requests: Path, hide: Iterable[Path], writable: list[str]) -> list[str]:
     """The command line of bubblewrap: everything that is there inside."""
     program = shutil.which("bwrap")
     if program is None:
@@ -281,7 +291,7 @@ def _arguments(requests: Path, hide: Iterable[Path]) -> list[str]:
     words += ["--bind", str(requests), inside.REQUESTS]
     for font_list in _font_lists():
         words += ["--ro-bind", str(font_list), f"{inside.HOME}/.cache/matplotlib/{font_list.name}"]
-    if "/tmp" not in _writable_places():
+    if "/tmp" not in writable:
         words += ["--remount-ro", "/tmp"]
     words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--"]
     return words
@@ -331,10 +341,8 @@ def _environment(home: Path | None) -> dict[str, str]:
     }
 
 
-def own_files(folder: Path | None) -> list[Path]:
+def own_files(folder: Path) -> list[Path]:
     """A lesson's own files: not its notebooks, which hold solutions and hidden tests."""
-    if folder is None or not folder.is_dir():
-        return []
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -342,6 +350,19 @@ def own_files(folder: Path | None) -> list[Path]:
         and path.suffix != ".ipynb"
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
+
+
+def copy_own_files(folder: Path, to: Path) -> None:
+    """Copy a lesson's own files.
+
+    Args:
+        folder: the lesson's folder.
+        to: where to; made where there is something to copy.
+    """
+    for file in own_files(folder):
+        place = to / file.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, place)
 
 
 def _close(process: subprocess.Popen[Any], control: socket.socket, folder: Path) -> None:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 import secrets
-import shutil
 import stat
 import weakref
 from datetime import datetime
@@ -35,7 +34,7 @@ import skiplab
 from skiplab.course.directory import content_hash
 from skiplab.grading.execute import Grading, run_notebook
 from skiplab.grading.intake import read_submission
-from skiplab.grading.jail import PROCESS, SANDBOX, Jail, JailError, Limits, own_files
+from skiplab.grading.jail import PROCESS, SANDBOX, Jail, JailError, Limits, copy_own_files
 from skiplab.grading.rebuild import RECORD, lesson_notebook, rebuild
 from skiplab.grading.received import received_at
 
@@ -159,10 +158,7 @@ class Rebuild(NbGraderPreprocessor):
         to = Path(course.format_path(course.autograded_directory, student, lesson))
         submitted = Path(course.format_path(course.submitted_directory, student, lesson))
         _keep(submitted, to)
-        for file in own_files(source.parent):
-            place = to / file.relative_to(source.parent)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, place)
+        copy_own_files(source.parent, to)
         return made, resources
 
 
@@ -198,14 +194,28 @@ class RunInJail(NbGraderPreprocessor):
         SANDBOX,
         help="How the student's code is kept apart; see docs/trust.md.",
     ).tag(config=True)
-    cell_seconds = Integer(60, help="How long a cell may take.").tag(config=True)
-    wall_seconds = Integer(600, help="How long a notebook may take.").tag(config=True)
-    cpu_seconds = Integer(300, help="How long a process may compute.").tag(config=True)
-    memory_mb = Integer(2048, help="How much memory a notebook may use.").tag(config=True)
-    disk_mb = Integer(128, help="The largest file, and all files in a folder.").tag(config=True)
-    processes = Integer(64, help="How many processes a notebook may have.").tag(config=True)
-    output_mb = Integer(8, help="How much output of a notebook is kept.").tag(config=True)
-    restarts = Integer(5, help="How often a notebook's process is started again.").tag(config=True)
+    cell_seconds = Integer(Limits.cell_seconds, help="How long a cell may take.").tag(config=True)
+    wall_seconds = Integer(Limits.wall_seconds, help="How long a notebook may take.").tag(
+        config=True
+    )
+    cpu_seconds = Integer(Limits.cpu_seconds, help="How long a process may compute.").tag(
+        config=True
+    )
+    memory_mb = Integer(Limits.memory_bytes >> 20, help="How much memory a notebook may use.").tag(
+        config=True
+    )
+    disk_mb = Integer(
+        Limits.disk_bytes >> 20, help="The largest file, and all files in a folder."
+    ).tag(config=True)
+    processes = Integer(Limits.processes, help="How many processes a notebook may have.").tag(
+        config=True
+    )
+    output_mb = Integer(
+        Limits.output_bytes >> 20, help="How much output of a notebook is kept."
+    ).tag(config=True)
+    restarts = Integer(
+        Limits.restarts, help="How often a notebook's process is started again."
+    ).tag(config=True)
 
     @property
     def limits(self) -> Limits:

@@ -11,10 +11,10 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
+from skiplab.grading import inside
 from skiplab.grading.jail import Jail, Kernel, Limits
 
 NAME = "skiplab-jail"  # as pyproject.toml has it among the entry points
-PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
 
 
 class JailSpecs(KernelSpecManager):
@@ -69,7 +69,7 @@ class JailProvisioner(KernelProvisionerBase):
         """
         key = secrets.token_hex(32)
         self.kernel = jail.start(name, files, seed, key, limits)
-        return PORTS | {
+        return inside.PORTS | {
             "transport": "ipc",
             "ip": self.kernel.sockets,
             "key": key.encode(),

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from skiplab.course.directory import Course, CourseError, UsageError, pick_lessons
 from skiplab.grading.execute import Grading, run_notebook
-from skiplab.grading.jail import JailError
 from skiplab.grading.plugins import RECORD, RunInJail, fingerprint, package_hash, warm_jail
 
 
@@ -47,10 +46,7 @@ def replay(course: Course, lesson: str, student: str, console: Console | None = 
     if record["package"] != package_hash():
         console.print("skiplab has changed since: what differs may be due to that.")
     settings = RunInJail(config=course.config)
-    try:
-        jail = warm_jail(record["isolation"], course.root, course.config)
-    except JailError as error:
-        raise CourseError(str(error)) from error
+    jail = warm_jail(record["isolation"], course.root, course.config)
     with console.status(f"{lesson}: {student}") as status:
         run_notebook(
             again,
