@@ -60,7 +60,7 @@ def main() -> None:
         ) -> Callable[[], None]:
             grading = Grading("benchmark", isolation)
             jail = jails[isolation]
-            return lambda: run_notebook(copy.deepcopy(notebook), name, jail, grading, Limits())
+            return lambda: run_notebook(copy.deepcopy(notebook), name, jail.door, grading, Limits())
 
         took = seconds([stock, ours(PROCESS), ours(SANDBOX)], times)
         print(f"{name:28}{took[0]:8.2f}{took[1]:9.2f}{took[2]:9.2f}", end="")

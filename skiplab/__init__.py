@@ -1,23 +1,29 @@
 """Lessons on skip connections, and the checks and grading behind them."""
 
-from skiplab.lesson import (
-    SeedRuns,
-    compare_prediction,
-    dead_outputs,
-    draw_blocks,
-    draw_network,
-    layer_gradients,
-    make_data,
-    make_plain_network,
-    plot_activations,
-    plot_layer_gradients,
-    plot_loss,
-    plot_seed_losses,
-    plot_strip,
-    show_progress,
-    train_model,
-    train_over_seeds,
-)
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skiplab.lesson import (
+        SeedRuns,
+        compare_prediction,
+        dead_outputs,
+        draw_blocks,
+        draw_network,
+        layer_gradients,
+        make_data,
+        make_plain_network,
+        plot_activations,
+        plot_layer_gradients,
+        plot_loss,
+        plot_seed_losses,
+        plot_strip,
+        show_progress,
+        train_model,
+        train_over_seeds,
+    )
 
 __all__ = [
     "SeedRuns",
@@ -37,3 +43,17 @@ __all__ = [
     "train_model",
     "train_over_seeds",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import what lessons use when the first of it is used: a command need not wait for PyTorch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    lesson = importlib.import_module("skiplab.lesson")
+    globals().update({each: getattr(lesson, each) for each in __all__})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """What there is, whether it has been used or not."""
+    return sorted({*globals(), *__all__})

@@ -3,7 +3,10 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+from skiplab.errors import CourseError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,19 +23,22 @@ def main(arguments: list[str] | None = None) -> int:
     # nbgrader runs `alembic` by name: a virtual environment need not be activated for that.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
-        from skiplab.course.directory import CourseError
+        return options.run(options)
     except ModuleNotFoundError as error:
+        if (error.name or "skiplab").partition(".")[0] == "skiplab":
+            raise
         print(
             f"skiplab: {error.name} is not installed. For building and grading install the extra:"
             " pip install 'skiplab[grading]'",
             file=sys.stderr,
         )
         return 2
-    try:
-        return options.run(options)
     except CourseError as error:
         print(f"skiplab: {error}", file=sys.stderr)
         return error.status
+    except BrokenPipeError:  # whoever read the output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("\nskiplab: interrupted. Run the same command again to go on.", file=sys.stderr)
         return 130
@@ -74,6 +80,26 @@ def _parser() -> argparse.ArgumentParser:
         help="how students' code is kept apart: in a sandbox (default; stops where there is none),"
         " or only in processes of its own, which hides nothing from it",
     )
+    where = grade.add_mutually_exclusive_group()
+    where.add_argument(
+        "--workers",
+        type=_count,
+        metavar="N",
+        help="processes of this machine that grade at a time; default: one for each core",
+    )
+    where.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="the address of a Dask scheduler (tcp://HOST:8786): its workers grade instead",
+    )
+    grade.add_argument(
+        "--force", action="store_true", help="grade again what is known and has not changed"
+    )
+    grade.add_argument(
+        "--json",
+        action="store_true",
+        help="print the results as JSON; all that is said besides goes to stderr",
+    )
     grade.set_defaults(run=_grade)
 
     replay = commands.add_parser(
@@ -105,6 +131,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+_count.__name__ = "whole number above 0"  # as argparse names it
+
+
 # What a command needs is imported when it runs: `skiplab --help` should not wait for nbgrader.
 
 
@@ -123,12 +159,25 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    from skiplab.course.directory import open_course
-    from skiplab.grading.grade import grade
+    import skiplab.grading.lean  # noqa: F401 -- before anything that it makes faster
 
-    return grade(
-        open_course(options.course), options.lesson, options.student, isolation=options.isolation
+    early = None
+    if options.scheduler is None and (options.course / "submitted").is_dir():
+        # The two things that take longest to start: meanwhile the rest is imported.
+        from skiplab.grading.jail import SANDBOX, Jail, JailError
+        from skiplab.grading.pool import begin_local
+
+        begin_local()
+        with suppress(JailError):  # said later, unless the course wants none
+            early = Jail(options.isolation or SANDBOX, wait=False)
+    from skiplab.course.directory import open_course
+    from skiplab.grading.grade import Options, grade
+
+    how = Options(
+        options.isolation, options.workers, options.scheduler, options.force, options.json
     )
+    course = open_course(options.course)
+    return grade(course, options.lesson, options.student, options=how, early=early)
 
 
 def _replay(options: argparse.Namespace) -> int:

@@ -20,16 +20,15 @@ from nbgrader.preprocessors import ClearMarkScheme, ClearOutput, IncludeHeaderFo
 from rich.console import Console
 
 import skiplab
+from skiplab.course.contents import content_files, content_hash
 from skiplab.course.directory import (
     ConversionError,
     Course,
-    CourseError,
-    content_files,
-    content_hash,
     convert,
     list_fonts,
     pick_lessons,
 )
+from skiplab.errors import CourseError
 
 # What a solved notebook depends on besides its source.
 _PACKAGE = Path(skiplab.__file__).parent

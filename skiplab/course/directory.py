@@ -1,10 +1,8 @@
 """A course directory: the folder with `nbgrader_config.py` and `source/`, and its settings."""
 
-import hashlib
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +14,7 @@ from nbgrader.utils import chdir
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
-
-class CourseError(Exception):
-    """Something the person at the keyboard can put right; the message is one line."""
-
-    status = 1
-
-
-class UsageError(CourseError):
-    """A command was used wrongly."""
-
-    status = 2
+from skiplab.errors import UsageError
 
 
 class ConversionError(Exception):
@@ -151,26 +139,6 @@ def one_line(error: BaseException) -> str:
     """An exception in one line: what kind it is, and the first line of what it says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def content_hash(*folders: Path) -> str:
-    """A hash of the contents of folders."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(content_files(folder)):
-            name = f"{folder.name}/{path.relative_to(folder).as_posix()}"
-            content = path.read_bytes()
-            digest.update(f"{name} {len(content)}\n".encode())
-            digest.update(content)
-    return digest.hexdigest()
-
-
-def content_files(folder: Path) -> Iterator[Path]:
-    """The files of a folder that belong to it: no caches, no checkpoints, no hidden ones."""
-    for path in folder.rglob("*"):
-        parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part[0] == "." or part == "__pycache__" for part in parts):
-            yield path
 
 
 class _Reasons(logging.Handler):

@@ -12,7 +12,8 @@ from nbgrader.utils import is_solution
 from rich.console import Console
 
 from skiplab.course.build import build
-from skiplab.course.directory import Course, CourseError, open_course
+from skiplab.course.directory import Course, open_course
+from skiplab.errors import CourseError
 from skiplab.grading.grade import grade
 
 

@@ -13,6 +13,7 @@ import builtins
 import contextlib
 import hashlib
 import io
+import os
 import resource
 import sys
 import threading
@@ -33,16 +34,15 @@ from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
-from nbgrader.utils import is_grade, is_solution
 
 from skiplab.checks import CheckFailed, keeping_awards
 from skiplab.checks.asking import seeds_from
 from skiplab.checks.crossing import MOST_BYTES, pack, unpack
 from skiplab.checks.handle import Handle, look_up
 from skiplab.checks.question import Question, is_from_student
-from skiplab.grading.jail import Jail, JailError, Kernel, Limits
+from skiplab.grading.cells import OWN, RECORD, SKIP_TAG, is_check
+from skiplab.grading.jail import GONE, Door, JailError, Kernel, Limits
 from skiplab.grading.provisioner import JailSpecs
-from skiplab.grading.rebuild import OWN, RECORD, SKIP_TAG
 
 HIDDEN = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
 _ANSWER = "__import__('skiplab.checks.crossing').checks.crossing.answer_in_kernel()"
@@ -79,7 +79,7 @@ class Grading:
 def run_notebook(
     notebook: NotebookNode,
     name: str,
-    jail: Jail,
+    door: Door,
     grading: Grading,
     limits: Limits,
     files: Path | None = None,
@@ -91,23 +91,23 @@ def run_notebook(
         notebook: The notebook, changed in place. Its structure is trusted, the students' text in
             it is not.
         name: The lesson's name.
-        jail: Where the student's cells run.
+        door: Where the student's cells run.
         grading: The seeds.
         limits: What the student's code may use.
         files: The lesson's own files.
         tell: Told how many cells have been run, of how many.
 
     Raises:
-        JailError: The jail does not work. That is never the student's fault.
+        JailError: The jail does not work, or was ended. That is never the student's fault.
     """
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    run = _Run(notebook, name, jail, grading, limits, files)
+    run = _Run(notebook, name, door, grading, limits, files)
     try:
         for done, index in enumerate(code):
             tell(done, len(code))
             cell = notebook.cells[index]
             cell.outputs, cell.execution_count = [], None
-            if is_grade(cell) and not is_solution(cell):
+            if is_check(cell):
                 run.grade(cell)
             elif SKIP_TAG not in cell.metadata.get("tags", []):
                 run.student(index)
@@ -148,12 +148,12 @@ class _Run:
         self,
         notebook: NotebookNode,
         name: str,
-        jail: Jail,
+        door: Door,
         grading: Grading,
         limits: Limits,
         files: Path | None,
     ) -> None:
-        self.notebook, self.name, self.jail = notebook, name, jail
+        self.notebook, self.name, self.door = notebook, name, door
         self.grading, self.limits, self.files = grading, limits, files
         self.names = _Names(self._ask, notebook, files)
         self.closed = threading.Event()
@@ -168,6 +168,7 @@ class _Run:
         self.until = 0.0  # when the present grade cell has to be done
         self.grading_cell: NotebookNode | None = None
         self.timed_out = False  # the student's cell that ran last
+        self.broken: JailError | None = None
         self.tainted = False  # whether the student's code has been given a hidden test's arguments
 
     # The kernel
@@ -198,7 +199,7 @@ class _Run:
             skip_cells_with_tag=SKIP_TAG,
         )
         self.client.start_new_kernel(
-            jail=self.jail,
+            door=self.door,
             name=self.name,
             files=self.files,
             seed=self.grading.number("random streams"),
@@ -225,8 +226,9 @@ class _Run:
             self.asker = None
         if self.client is not None:
             context = self.client.km.context
-            self.kernel.close()  # Jupyter's own way looks every 0.1 s whether it has ended
-            self.client._cleanup_kernel()
+            if self.client.km.provisioner.kernel is not None:  # it did start
+                self.kernel.close()  # Jupyter's own way looks every 0.1 s whether it has ended
+                self.client._cleanup_kernel()
             context.destroy(linger=0)
             self.client = None
 
@@ -248,6 +250,7 @@ class _Run:
         """
         while not self._is_alive():
             if self.client is not None:
+                self._mind_the_keeper()
                 self._stop()
                 self.restarts -= 1
             if self.restarts < 0:
@@ -258,6 +261,16 @@ class _Run:
                 if self._run_again(index) is not None:
                     self.ran.remove(index)
                     break
+
+    def _mind_the_keeper(self) -> None:
+        """See that the kernel's keeper has not been ended from outside.
+
+        Raises:
+            JailError: It has; what the notebook then shows is not the student's doing.
+        """
+        if self.kernel.ended == GONE:
+            self.broken = JailError(f"The keeper of a kernel {GONE}: it was ended from outside.")
+            raise self.broken
 
     def _seconds_left(self) -> int:
         """How long the notebook may still take, at least 1 s.
@@ -338,6 +351,7 @@ class _Run:
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=_WITHHELD)]
             cell.execution_count = None
             ended = ended and "it ended"
+        self._mind_the_keeper()
         if self.timed_out:
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "KeyboardInterrupt"]
             cell.outputs.append(_error(_TIMEOUT, self.too_long))
@@ -365,10 +379,12 @@ class _Run:
         ):
             try:
                 exec(compile(cell.source, _file(cell), "exec"), self.names)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, JailError):
                 raise
             except BaseException as raised:
                 error = _failure(raised, cell, self.tainted)
+        if self.broken is not None:  # and the cell went on as if it were not
+            raise self.broken
         self.names.forget_answers()
         if said.getvalue():
             text = said.getvalue()
@@ -444,6 +460,7 @@ class _Run:
             if keeper.fileno() in ready:
                 keeper.listen(0)
                 if keeper.ended is not None:
+                    self._mind_the_keeper()
                     raise Stopped(f"the notebook's process ended meanwhile: {keeper.ended}")
             if socket in ready:
                 try:
@@ -516,6 +533,10 @@ def _on_path(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         sys.path.remove(str(folder))
+        # The next notebook may have a module of the same name.
+        for name, module in list(sys.modules.items()):
+            if (getattr(module, "__file__", None) or "").startswith(f"{folder}{os.sep}"):
+                del sys.modules[name]
 
 
 def _given(notebook: NotebookNode) -> Iterator[ast.Module]:

@@ -17,7 +17,6 @@ Only the standard library is imported at the top: this file stands alone.
 
 from __future__ import annotations
 
-import array
 import contextlib
 import ctypes
 import importlib
@@ -66,25 +65,27 @@ _NEW_NAMESPACES = (
 
 
 def main() -> None:
-    """Import what is slow, say so, and fork for each request until the grader goes away."""
-    server = socket.socket(fileno=int(sys.argv[1]))
-    isolated = sys.argv[2] == "sandbox"
+    """Import what is slow, say so, and fork for each request until the owner goes away."""
+    owner, door = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    isolated = sys.argv[3] == "sandbox"
     _import_what_lessons_import()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
-    server.send(b"warm")
+    owner.send(b"warm")
     children: set[int] = set()
     while True:
-        data, descriptors = _receive(server)
-        if not data:
+        readable, _, _ = select.select([owner, door], [], [])
+        if owner in readable:  # it says nothing, so it is gone
             return
-        request = json.loads(data)
-        child = os.fork()
-        if child == 0:
-            server.close()
-            _guarded(_keep, request, socket.socket(fileno=descriptors[0]), isolated)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        children.add(child)
+        grader, _ = door.accept()  # on which the keeper will talk
+        data = grader.recv(MESSAGE_BYTES)
+        if data:
+            child = os.fork()
+            if child == 0:
+                owner.close()
+                door.close()
+                _guarded(_keep, json.loads(data), grader, isolated)
+            children.add(child)
+        grader.close()
         children -= {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
 
 
@@ -94,22 +95,12 @@ def _import_what_lessons_import() -> None:
         *("IPython.core.debugger", "IPython.core.completerlib", "IPython.extensions.storemagic"),
         *("matplotlib.pyplot", "matplotlib_inline.backend_inline"),
         # An optimizer's first step imports the second: two seconds.
-        *("torch", "torch._dynamo", "skiplab", "skiplab.checks.crossing"),
+        *("torch", "torch._dynamo", "skiplab.lesson", "skiplab.checks.crossing"),
     ):
         importlib.import_module(name)
     import torch
 
     torch.set_num_threads(1)
-
-
-def _receive(server: socket.socket) -> tuple[bytes, list[int]]:
-    """A request, and the descriptors that came with it."""
-    found = array.array("i")
-    data, ancillary, _, _ = server.recvmsg(MESSAGE_BYTES, socket.CMSG_LEN(found.itemsize))
-    for level, kind, payload in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            found.frombytes(payload[: len(payload) - len(payload) % found.itemsize])
-    return data, list(found)
 
 
 def _guarded(function, *arguments: object) -> None:  # noqa: ANN001
@@ -182,6 +173,9 @@ def _furnish(request: dict, limits: dict) -> None:
     size = f"size={limits['disk_bytes']},nr_inodes=20000"
     for place in request["places"]:
         _mount("tmpfs", place, "tmpfs", guard, f"{size},mode=1777")
+    for place in request["hide"]:
+        if Path(place).is_dir():
+            _mount("tmpfs", place, "tmpfs", guard | _MS_RDONLY, "size=4k")
     work = Path(HOME, request["name"])
     shutil.copytree(own / "files", work)
     _mount("tmpfs", REQUESTS, "tmpfs", guard | _MS_RDONLY, "size=4k")

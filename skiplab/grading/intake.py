@@ -2,7 +2,6 @@
 
 import json
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -12,49 +11,32 @@ MOST_BYTES = 16 << 20  # of a notebook, outputs included; a solved lesson with p
 MOST_CELLS = 2_000
 
 
-@dataclass(frozen=True)
-class Submission:
-    """What a student handed in for a lesson.
-
-    Attributes:
-        student: Who.
-        problem: Why it cannot be graded, in one line; None where it can.
-    """
-
-    student: str
-    problem: str | None = None
-
-
 class SubmissionError(Exception):
     """A submission cannot be graded; the message says why, in one line."""
 
 
-def find_submissions(submitted: Path, lesson: str) -> list[Submission]:
-    """Everything handed in for a lesson, in order of the students' ids.
+def find_students(submitted: Path, lesson: str) -> list[str]:
+    """Who has handed in something for a lesson, in order of their ids.
 
     Args:
         submitted: The folder with a folder for each student.
         lesson: The lesson.
     """
-    return [
-        look_at(folder, folder.parent.name, lesson)
-        for folder in sorted(submitted.glob(f"*/{lesson}"))
-    ]
+    return sorted(folder.parent.name for folder in submitted.glob(f"*/{lesson}"))
 
 
-def look_at(folder: Path, student: str, lesson: str) -> Submission:
-    """What a submitted folder holds. Only its notebook counts; nothing else of it is taken.
+def why_not(folder: Path, lesson: str) -> str | None:
+    """Why a submission cannot be graded, in one line; None where it can.
 
     Args:
         folder: `submitted/STUDENT/LESSON`.
-        student: The student's id.
         lesson: The lesson.
     """
     try:
         read_submission(folder, lesson)
     except SubmissionError as error:
-        return Submission(student, str(error))
-    return Submission(student)
+        return str(error)
+    return None
 
 
 def read_submission(folder: Path, lesson: str) -> NotebookNode:

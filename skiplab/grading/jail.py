@@ -7,7 +7,7 @@ not listed does not exist in there.
 
 from __future__ import annotations
 
-import array
+import importlib.util
 import json
 import os
 import select
@@ -18,13 +18,14 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import skiplab
-from skiplab.course.directory import CourseError
+from skiplab.errors import CourseError
 from skiplab.grading import inside
 
 SANDBOX, PROCESS = "sandbox", "process"
@@ -41,6 +42,7 @@ VISIBLE = (
     "grading/inside.py",
 )
 START_SECONDS = 120
+GONE = "it is gone"  # a kernel whose keeper has ended without a word
 
 
 class JailError(CourseError):
@@ -73,71 +75,24 @@ class Limits:
     restarts: int = 5
 
 
-class Jail:
-    """A warm process that forks a kernel for each submission.
+@dataclass(frozen=True)
+class Door:
+    """Where a warm process on this machine takes requests; any process of the grader may ask.
 
-    Args:
-        isolation: "sandbox" or "process"; the second keeps a submission in processes of its own
-            and bounds them, but hides nothing from it.
+    Attributes:
+        folder: the warm process's, with its socket and its log.
+        isolation: "sandbox" or "process".
         hide: folders that must not be seen inside even where they lie within Python's own.
-
-    Raises:
-        JailError: there is no sandbox to be had on this machine.
     """
 
-    def __init__(self, isolation: str = SANDBOX, hide: Iterable[Path] = ()) -> None:
-        """Start the warm process, and wait until it is warm."""
-        if isolation not in (SANDBOX, PROCESS):
-            raise JailError(f"isolation: got {isolation!r}, wanted {SANDBOX!r} or {PROCESS!r}")
-        self.isolation = isolation
-        self._number = 0
-        self._places = _writable_places()
-        # Not the usual folder for temporary files where a submission could guess at it.
-        self._folder = Path(tempfile.mkdtemp(prefix="skiplab-jail-"))
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            python = [sys.executable, "-B", inside.__file__, str(theirs.fileno()), isolation]
-            command = python
-            if self._boxed:
-                command = [*_arguments(self._folder, hide, self._places), *python]
-            with (self._folder / "log").open("wb") as log:
-                self._process = subprocess.Popen(
-                    command,
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=_environment(None if self._boxed else self._folder),
-                    cwd=self._folder,
-                )
-        self._socket = ours
-        self._close = weakref.finalize(self, _close, self._process, ours, self._folder)
-        self._wait_until_warm()
+    folder: Path
+    isolation: str
+    hide: tuple[Path, ...] = ()
 
     @property
-    def _boxed(self) -> bool:
-        return self.isolation == SANDBOX
-
-    def _wait_until_warm(self) -> None:
-        if select.select([self._socket], [], [], START_SECONDS)[0] and self._socket.recv(16):
-            return
-        said = self._last_words()
-        self.close()
-        why = said or f"nothing was heard of it for {START_SECONDS} s"
-        raise JailError(f"The sandbox does not start: {why}. {_WAY_OUT}" if self._boxed else why)
-
-    def _last_words(self) -> str:
-        """The last line that the warm process, or a fork of it, wrote to its log."""
-        said = (self._folder / "log").read_text(errors="replace").strip().splitlines()
-        return said[-1] if said else ""
-
-    def is_alive(self) -> bool:
-        """Whether the warm process is there."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """End the warm process and all that is in it."""
-        self._close()
+    def socket(self) -> str:
+        """The path of the socket."""
+        return str(self.folder / "door")
 
     def start(self, name: str, files: Path | None, seed: int, key: str, limits: Limits) -> Kernel:
         """Start a kernel in a fork.
@@ -152,35 +107,139 @@ class Jail:
         Raises:
             JailError: the warm process is gone, or the kernel did not start.
         """
-        self._number += 1
-        folder = self._folder / str(self._number)
-        (folder / "files").mkdir(parents=True)
-        if files is not None:
-            copy_own_files(files, folder / "files")
-        request = {
-            "folder": str(self._number),
-            "host_folder": str(folder),
-            "name": name,
-            "places": self._places,
-            "seed": seed,
-            "key": key,
-            "limits": asdict(limits),
-        }
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))
-            try:
-                self._socket.sendmsg([json.dumps(request).encode()], [rights])
-            except OSError as error:
-                raise JailError(f"The warm process is gone: {error}") from error
-        kernel = Kernel(ours, folder)
+        keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="", dir=self.folder))
+            (folder / "files").mkdir()
+            if files is not None:
+                copy_own_files(files, folder / "files")
+            request = {
+                "folder": folder.name,
+                "host_folder": str(folder),
+                "name": name,
+                "places": _writable_places(),
+                "hide": [str(place) for place in _seen_inside(self.hide)],
+                "seed": seed,
+                "key": key,
+                "limits": asdict(limits),
+            }
+            keeper.connect(self.socket)
+            keeper.send(json.dumps(request).encode())
+        except (FileNotFoundError, ConnectionError) as error:
+            keeper.close()
+            raise JailError(f"The warm process is gone: {error}") from error
+        kernel = Kernel(keeper, folder)
         deadline = time.monotonic() + START_SECONDS
         while not kernel.ready and kernel.ended is None and time.monotonic() < deadline:
             kernel.listen(1)
         if not kernel.ready:
             kernel.close()
-            raise JailError(f"A kernel does not start: {self._last_words() or kernel.ended}")
+            raise JailError(f"A kernel does not start: {self.last_words() or kernel.ended}")
         return kernel
+
+    def last_words(self) -> str:
+        """The last line that the warm process, or a fork of it, wrote to its log."""
+        try:
+            said = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+        except FileNotFoundError:
+            return ""
+        return said[-1] if said else ""
+
+
+class Jail:
+    """A warm process that forks a kernel for each submission. It ends with this object.
+
+    Args:
+        isolation: "sandbox" or "process"; the second keeps a submission in processes of its own
+            and bounds them, but hides nothing from it.
+        hide: folders that must not be seen inside even where they lie within Python's own.
+        wait: whether to wait until it is warm; see `wait`.
+
+    Attributes:
+        door: where it takes requests.
+
+    Raises:
+        JailError: there is no sandbox to be had on this machine.
+    """
+
+    def __init__(
+        self, isolation: str = SANDBOX, hide: Iterable[Path] = (), wait: bool = True
+    ) -> None:
+        """Start the warm process."""
+        if isolation not in (SANDBOX, PROCESS):
+            raise JailError(f"isolation: got {isolation!r}, wanted {SANDBOX!r} or {PROCESS!r}")
+        # Not the usual folder for temporary files where a submission could guess at it.
+        folder = Path(tempfile.mkdtemp(prefix="skiplab-jail-"))
+        self.door = Door(folder, isolation, tuple(hide))
+        self._close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._launch()
+        if wait:
+            self.wait()
+
+    def _launch(self) -> None:
+        """Start the warm process, in the folder that is there."""
+        folder, isolation = self.door.folder, self.door.isolation
+        is_boxed = isolation == SANDBOX
+        Path(self.door.socket).unlink(missing_ok=True)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, listening:
+            listening.bind(self.door.socket)
+            listening.listen(128)
+            passed = [theirs.fileno(), listening.fileno()]
+            command = [sys.executable, "-B", inside.__file__, *map(str, passed), isolation]
+            if is_boxed:
+                command = [*_arguments(folder), *command]
+            with (folder / "log").open("wb") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    pass_fds=passed,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=_environment(None if is_boxed else folder),
+                    cwd=folder,
+                )
+        self._socket = ours
+        self._close.detach()
+        self._close = weakref.finalize(self, _close, self._process, ours, folder)
+
+    @property
+    def isolation(self) -> str:
+        """How it keeps a submission apart: "sandbox" or "process"."""
+        return self.door.isolation
+
+    def wait(self) -> None:
+        """Wait until it is warm.
+
+        Raises:
+            JailError: there is no sandbox to be had on this machine.
+        """
+        if select.select([self._socket], [], [], START_SECONDS)[0] and self._socket.recv(16):
+            return
+        why = self.door.last_words() or f"nothing was heard of it for {START_SECONDS} s"
+        self.close()
+        if self.isolation == SANDBOX:
+            why = f"The sandbox does not start: {why}. {_WAY_OUT}"
+        raise JailError(why)
+
+    def is_alive(self) -> bool:
+        """Whether the warm process is there."""
+        return self._process.poll() is None
+
+    def restart(self) -> None:
+        """Start the warm process again, at the same door, where it has ended.
+
+        Raises:
+            JailError: it does not start.
+        """
+        self._socket.close()
+        self._launch()
+        self.wait()
+
+    def close(self) -> None:
+        """End the warm process and all that is in it."""
+        self._close()
 
 
 class Kernel:
@@ -212,7 +271,7 @@ class Kernel:
             data = self._keeper.recv(inside.MESSAGE_BYTES)
         except OSError:
             data = b""
-        said = json.loads(data) if data else {"ended": "it is gone"}
+        said = json.loads(data) if data else {"ended": GONE}
         self.ready = self.ready or "ready" in said
         self.ended = said.get("ended")
 
@@ -222,7 +281,7 @@ class Kernel:
             self._keeper.send(word)
         except OSError:
             self.listen(0)
-            self.ended = self.ended or "it is gone"
+            self.ended = self.ended or GONE
 
     def end(self) -> None:
         """End the kernel and everything it started, and wait for that."""
@@ -246,8 +305,9 @@ _WAY_OUT = (
 )
 
 
-def _arguments(requests: Path, hide: Iterable[Path], writable: list[str]) -> list[str]:
+def _arguments(requests: Path) -> list[str]:
     """The command line of bubblewrap: everything that is there inside."""
+    writable = _writable_places()
     program = shutil.which("bwrap")
     if program is None:
         raise JailError(f"There is no sandbox: bubblewrap (bwrap) is not installed. {_WAY_OUT}")
@@ -272,14 +332,13 @@ def _arguments(requests: Path, hide: Iterable[Path], writable: list[str]) -> lis
         # /proc of its own unless a whole one is in sight. The keeper covers this one.
         words += ["--bind", "/proc", inside.HOST_PROC]
 
-    seen = [place for place in _python_places() if not place.is_relative_to("/usr")]
-    for place in seen:
-        words += ["--ro-bind", str(place), str(place)]
+    for place in _python_places():
+        if not place.is_relative_to("/usr"):
+            words += ["--ro-bind", str(place), str(place)]
     # What a site keeps among its programs is none: the exchange is there by default.
     private = [Path("/usr/local/share"), Path("/usr/local/src"), Path("/usr/src")]
-    for place in [*private, *(place.resolve() for place in hide)]:
-        if place.is_dir() and any(place.is_relative_to(root) for root in (Path("/usr"), *seen)):
-            words += ["--tmpfs", str(place), "--remount-ro", str(place)]
+    for place in _seen_inside(private):
+        words += ["--tmpfs", str(place), "--remount-ro", str(place)]
     package = Path(skiplab.__file__).parent
     words += ["--tmpfs", str(package)]
     for name in VISIBLE:
@@ -297,19 +356,32 @@ def _arguments(requests: Path, hide: Iterable[Path], writable: list[str]) -> lis
     return words
 
 
-def _python_places() -> Iterator[Path]:
+@cache
+def _python_places() -> list[Path]:
     """The folders that this Python and its packages lie in, none inside another."""
-    import ipykernel
-    import torch
-
     places = {Path(prefix).resolve() for prefix in (sys.base_prefix, sys.prefix)}
     places |= {Path(sys.prefix).absolute()}
-    places |= {Path(package.__file__).parents[1] for package in (torch, ipykernel)}
-    for place in sorted(places):
-        if not any(place != other and place.is_relative_to(other) for other in places):
-            yield place
+    for package in ("torch", "ipykernel"):  # found, not imported: that takes seconds
+        places |= {Path(importlib.util.find_spec(package).origin).parents[1]}
+    return [
+        place
+        for place in sorted(places)
+        if not any(place != other and place.is_relative_to(other) for other in places)
+    ]
 
 
+def _seen_inside(folders: Iterable[Path]) -> list[Path]:
+    """Those of some folders that lie among the programs, and would be seen inside."""
+    roots = [Path("/usr"), *_python_places()]
+    found = [folder.resolve() for folder in folders]
+    return [
+        folder
+        for folder in found
+        if folder.is_dir() and any(folder.is_relative_to(root) for root in roots)
+    ]
+
+
+@cache
 def _writable_places() -> list[str]:
     """Where a submission may write: /tmp, too, but where Python itself lies there."""
     needed = [*_python_places(), Path(skiplab.__file__).parent]
@@ -320,9 +392,11 @@ def _writable_places() -> list[str]:
 def _font_lists() -> list[Path]:
     """The lists of this machine's fonts that matplotlib keeps: it takes seconds to make one."""
     import matplotlib
-    import matplotlib.font_manager  # makes the list
 
-    return sorted(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))
+    kept = Path(matplotlib.get_cachedir())
+    if not list(kept.glob("fontlist-*.json")):
+        import matplotlib.font_manager  # makes the list
+    return sorted(kept.glob("fontlist-*.json"))
 
 
 def _environment(home: Path | None) -> dict[str, str]:

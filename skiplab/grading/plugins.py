@@ -7,14 +7,12 @@ sanitize what was handed in (`Rebuild`), once to run and score it (`RunInJail`).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
 import secrets
 import stat
 import weakref
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +28,12 @@ from nbgrader.utils import is_solution, parse_utc
 from traitlets import Enum, Integer, default
 from traitlets.config import Config
 
-import skiplab
-from skiplab.course.directory import content_hash
-from skiplab.grading.execute import Grading, run_notebook
+from skiplab.grading.cells import RECORD
 from skiplab.grading.intake import read_submission
 from skiplab.grading.jail import PROCESS, SANDBOX, Jail, JailError, Limits, copy_own_files
-from skiplab.grading.rebuild import RECORD, lesson_notebook, rebuild
+from skiplab.grading.rebuild import lesson_notebook, rebuild
 from skiplab.grading.received import received_at
+from skiplab.grading.results import Terms, own_contents
 
 # What a written answer may use, and commands of TeX that MathJax would make links or styles of.
 _TAGS = (
@@ -100,6 +97,8 @@ class GradingExporter(NotebookExporter):
         # nbgrader copies every file that is not ignored, links followed, before it calls anybody.
         guarded = GuardedCourse(config=given.config, **traits | {"ignore": ["*"]})
         converter.coursedir = guarded
+        # Nobody can know it before, and all who are graded in one run are asked the same.
+        self.seed = secrets.token_hex(16)
         self._warm()
 
     def _warm(self) -> None:
@@ -147,19 +146,17 @@ class Rebuild(NbGraderPreprocessor):
         names = resources["nbgrader"]
         student, lesson = names["student"], names["assignment"]
         source = source_notebook(course, lesson)
-        rebuilt = rebuild(lesson_notebook(source, self.config), nb)
+        received = received_at(Path(course.root), lesson, student)
+        rebuilt = rebuild(lesson_notebook(source, self.config), nb, received)
         for note in rebuilt.notes:
             self.log.warning("%s: %s", student, note)
-        made = rebuilt.notebook
-        received = received_at(Path(course.root), lesson, student)
-        made.metadata[RECORD]["notes"] = rebuilt.notes
-        if received is not None:
-            made.metadata[RECORD]["received"] = received.isoformat()
         to = Path(course.format_path(course.autograded_directory, student, lesson))
         submitted = Path(course.format_path(course.submitted_directory, student, lesson))
-        _keep(submitted, to)
+        for name, text in kept_lines(submitted).items():
+            to.mkdir(parents=True, exist_ok=True)
+            (to / name).write_text(text, encoding="ascii")
         copy_own_files(source.parent, to)
-        return made, resources
+        return rebuilt.notebook, resources
 
 
 class NoScripts(SanitizeHTML):
@@ -238,24 +235,29 @@ class RunInJail(NbGraderPreprocessor):
             nb: The rebuilt notebook.
             resources: What nbgrader passes along.
         """
+        from skiplab.grading.execute import Grading, run_notebook  # PyTorch: only who runs needs it
+
         exporter: GradingExporter = self.parent
         name = resources["nbgrader"]["assignment"]
         source = source_notebook(exporter.parent.coursedir, name)
-        grading = Grading(secrets.token_hex(16), self.isolation)
-        work = fingerprint(nb)
-        run_notebook(nb, name, exporter.jail, grading, self.limits, source.parent)
-        nb.metadata[RECORD] = {
-            **nb.metadata.get(RECORD, {}),
-            "seed": grading.seed,
-            "isolation": grading.isolation,
-            "work": work,
-            "package": package_hash(),
-        }
+        grading = Grading(exporter.seed, self.isolation)
+        terms = Terms(name, own_contents(source.parent), self.isolation, self.limits)
+        record = terms.record(nb, grading.seed)
+        run_notebook(nb, name, exporter.jail.door, grading, self.limits, source.parent)
+        nb.metadata[RECORD] = {**nb.metadata.get(RECORD, {}), **record}
         return nb, resources
 
 
-def _keep(submitted: Path, to: Path) -> None:
-    """Keep the two lines by which `nbgrader release_feedback` names a page; they decide nothing."""
+def kept_lines(submitted: Path) -> dict[str, str]:
+    """The two lines by which `nbgrader release_feedback` names a page; they decide nothing.
+
+    Args:
+        submitted: The folder that was handed in.
+
+    Returns:
+        The text of each file, by its name, where it is one line of text.
+    """
+    kept = {}
     for name in ("timestamp.txt", "submission_secret.txt"):
         path = submitted / name
         # There may be none, or it may be something else.
@@ -264,24 +266,11 @@ def _keep(submitted: Path, to: Path) -> None:
                 text = path.read_text(encoding="ascii")
                 if name == "timestamp.txt":
                     parse_utc(text.strip())  # nbgrader trips over one that is none
-                to.mkdir(parents=True, exist_ok=True)
-                (to / name).write_text(text, encoding="ascii")
+                kept[name] = text
+    return kept
 
 
 def source_notebook(course: CourseDirectory, lesson: str) -> Path:
     """The source notebook of a lesson."""
     folder = Path(course.format_path(course.source_directory, ".", lesson))
     return folder / f"{lesson}.ipynb"
-
-
-@cache
-def package_hash() -> str:
-    """What grades: this package's own code, as a hash."""
-    folder = Path(skiplab.__file__).parent
-    return content_hash(*(folder / part for part in ("lesson", "checks", "grading")))
-
-
-def fingerprint(notebook: NotebookNode) -> str:
-    """What a rebuilt notebook holds, as a hash: its cells, without outputs."""
-    cells = [[cell.cell_type, cell.source, cell.metadata] for cell in notebook.cells]
-    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()

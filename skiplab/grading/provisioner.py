@@ -12,7 +12,7 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.provisioning import KernelProvisionerBase
 
 from skiplab.grading import inside
-from skiplab.grading.jail import Jail, Kernel, Limits
+from skiplab.grading.jail import Door, Kernel, Limits
 
 NAME = "skiplab-jail"  # as pyproject.toml has it among the entry points
 
@@ -48,7 +48,7 @@ class JailProvisioner(KernelProvisionerBase):
         self,
         cmd: list[str],
         *,
-        jail: Jail,
+        door: Door,
         name: str,
         files: Path | None,
         seed: int,
@@ -58,7 +58,7 @@ class JailProvisioner(KernelProvisionerBase):
         """Start the kernel.
 
         Args:
-            jail: where.
+            door: where.
             name: of the folder it works in.
             files: the lesson's own files.
             seed: for its random streams.
@@ -68,7 +68,7 @@ class JailProvisioner(KernelProvisionerBase):
             How to reach it.
         """
         key = secrets.token_hex(32)
-        self.kernel = jail.start(name, files, seed, key, limits)
+        self.kernel = door.start(name, files, seed, key, limits)
         return inside.PORTS | {
             "transport": "ipc",
             "ip": self.kernel.sockets,

@@ -10,6 +10,7 @@ import contextlib
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,8 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade, is_solution
 from traitlets.config import Config
 
-RECORD = "skiplab"  # the key of what this package notes among the metadata of a notebook
-NOTE = "skiplab_note"  # marks, in the metadata, a cell that the grader added
-OWN = "skiplab_own"  # marks a student's own code cell
-SKIP_TAG = "skip-execution"  # cells that only demonstrate
+from skiplab.grading.cells import NOTE, OWN, RECORD, SKIP_TAG
+
 MOST_EXTRA = 200  # cells of the student's own
 
 
@@ -80,7 +79,9 @@ def lesson_notebook(source: Path, config: Config | None = None) -> NotebookNode:
     return notebook
 
 
-def rebuild(lesson: NotebookNode, submitted: NotebookNode) -> Rebuilt:
+def rebuild(
+    lesson: NotebookNode, submitted: NotebookNode, received: datetime | None = None
+) -> Rebuilt:
     """Put a student's answers, and their own code cells, into the lesson.
 
     An answer is the text of the one cell with the answer's `grade_id` and its type. Where there is
@@ -91,9 +92,10 @@ def rebuild(lesson: NotebookNode, submitted: NotebookNode) -> Rebuilt:
     Args:
         lesson: from `lesson_notebook`; not changed.
         submitted: the submitted notebook, of any content.
+        received: when it came in, if that is known.
 
     Returns:
-        The rebuilt notebook, and what is to be said about it.
+        The rebuilt notebook, and what is to be said about it; its metadata say so, too.
     """
     answers: dict[str, list[NotebookNode]] = {}
     extra: dict[int, list[str]] = {}
@@ -147,6 +149,10 @@ def rebuild(lesson: NotebookNode, submitted: NotebookNode) -> Rebuilt:
     if count > MOST_EXTRA:
         rebuilt.notes.append(f"of the student's own code cells the first {MOST_EXTRA} were used")
     rebuilt.notebook.cells = cells
+    record = rebuilt.notebook.metadata[RECORD]
+    record["notes"] = rebuilt.notes
+    if received is not None:
+        record["received"] = received.isoformat()
     return rebuilt
 
 

@@ -10,9 +10,12 @@ from nbformat import NotebookNode
 from nbgrader.utils import determine_grade, is_grade, is_solution
 from rich.console import Console
 
-from skiplab.course.directory import Course, CourseError, UsageError, pick_lessons
+from skiplab.course.directory import Course, pick_lessons
+from skiplab.errors import CourseError, UsageError
+from skiplab.grading.cells import RECORD
 from skiplab.grading.execute import Grading, run_notebook
-from skiplab.grading.plugins import RECORD, RunInJail, fingerprint, package_hash, warm_jail
+from skiplab.grading.plugins import RunInJail, warm_jail
+from skiplab.grading.results import fingerprint, package_hash
 
 
 def replay(course: Course, lesson: str, student: str, console: Console | None = None) -> int:
@@ -51,7 +54,7 @@ def replay(course: Course, lesson: str, student: str, console: Console | None = 
         run_notebook(
             again,
             lesson,
-            jail,
+            jail.door,
             Grading(record["seed"], record["isolation"]),
             settings.limits,
             course.source(lesson).parent,

@@ -1,13 +1,17 @@
 """What came out of grading a lesson: a table for the terminal, a page, and the grades as CSV."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbformat.v4 import reads_json
+from nbgrader.api import Gradebook
 from nbgrader.utils import is_grade, is_solution
 from rich import box
 from rich.console import Console
@@ -15,10 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from skiplab.course.directory import Course
+from skiplab.grading.cells import RECORD
 from skiplab.grading.export import CsvExport
-from skiplab.grading.intake import Submission
+from skiplab.grading.intake import why_not
 from skiplab.grading.jail import SANDBOX
-from skiplab.grading.plugins import RECORD
+from skiplab.grading.record import Marks, Recorder
 
 NO_SANDBOX = (
     "Graded without a sandbox: a student's code could read and change what this account can."
@@ -71,47 +76,52 @@ class Row:
         return list(dict.fromkeys([*problem, *self.diagnoses.values(), *self.notes]))
 
 
-def collect(
-    course: Course, lesson: str, submissions: list[Submission], problems: dict[str, str]
-) -> list[Row]:
-    """The results of a lesson, from the gradebook and the autograded notebooks.
+def make_row(student: str, graded: NotebookNode, marks: Marks, cells: dict[str, float]) -> Row:
+    """The result of one student.
+
+    Args:
+        student: Who.
+        graded: The autograded notebook.
+        marks: What the gradebook holds.
+        cells: The graded cells, in order, and the most points for each.
+    """
+    record = graded.metadata.get(RECORD, {})
+    waiting = {cell for cell in marks.waiting if marks.manual.get(cell) is None}
+    return Row(
+        student,
+        scores={
+            cell: Score(None if cell in waiting else marks.score(cell), most)
+            for cell, most in cells.items()
+        },
+        diagnoses=diagnose(graded),
+        notes=tuple(record.get("notes", [])),
+        isolation=record.get("isolation", ""),
+    )
+
+
+def earlier_rows(
+    course: Course, lesson: str, students: list[str], recorder: Recorder
+) -> Iterator[Row]:
+    """The results of students who were graded before, or not yet.
 
     Args:
         course: The course directory.
         lesson: The lesson.
-        submissions: What was handed in.
-        problems: Why some could not be graded, by student.
+        students: Who.
+        recorder: Reads the gradebook.
     """
-    coursedir = course.nbgrader(lesson)
     cells = graded_cells(course, lesson)
-    rows = []
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
-        for submission in submissions:
-            student = submission.student
-            row = Row(student, problems.get(student))
-            rows.append(row)
+    for start in range(0, len(students), 100):
+        some = students[start : start + 100]
+        marks = recorder.marks(some)
+        for student in some:
             path = course.root / "autograded" / student / lesson / f"{lesson}.ipynb"
-            if row.problem is None and not path.is_file():
-                row.problem = "not graded yet"
-            if row.problem is not None:
-                continue
-            graded = nbformat.read(path, as_version=4)
-            row.diagnoses = diagnose(graded)
-            record = graded.metadata.get(RECORD, {})
-            row.notes = tuple(record.get("notes", []))
-            row.isolation = record.get("isolation", "")
-            for cell, most in cells.items():
-                try:
-                    grade = gradebook.find_grade(cell, lesson, lesson, student)
-                except MissingEntry:
-                    row.scores[cell] = Score(0, most)
-                    continue
-                waiting = grade.needs_manual_grade and grade.manual_score is None
-                row.scores[cell] = Score(None if waiting else grade.score or 0, most)
-            feedback = course.root / "feedback" / student / lesson / f"{lesson}.html"
-            if feedback.is_file():
-                row.feedback = f"../{feedback.relative_to(course.root).as_posix()}"
-    return rows
+            if path.is_file() and student in marks:
+                graded = reads_json(path.read_text(encoding="utf-8"))
+                yield make_row(student, graded, marks[student], cells)
+            else:
+                submitted = course.root / "submitted" / student / lesson
+                yield Row(student, why_not(submitted, lesson) or "not graded yet")
 
 
 def graded_cells(course: Course, lesson: str) -> dict[str, float]:
@@ -164,6 +174,67 @@ def _failure(cell: NotebookNode) -> str | None:
         if output.output_type == "stream" and output.name == "stderr":
             return f"wrote to stderr: {(output.text.strip().splitlines() or [''])[0]}"
     return None
+
+
+MOST_SHOWN = 60  # rows of the table in the terminal
+
+
+def print_summary(lesson: str, rows: list[Row], console: Console) -> None:
+    """Print the results: everybody's, or of a large class what they have in common.
+
+    Args:
+        lesson: The lesson.
+        rows: Its results.
+        console: Where.
+    """
+    if len(rows) <= MOST_SHOWN:
+        print_table(lesson, rows, console)
+        return
+    graded = [row for row in rows if row.scores]
+    table = Table(title=lesson, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for heading in ("cell", "points", "mean", "full", "none", "to be marked"):
+        table.add_column(heading, justify="left" if heading == "cell" else "right")
+    for cell in graded[0].scores if graded else ():
+        scores = [row.scores[cell] for row in graded]
+        given = [score.points for score in scores if score.points is not None]
+        table.add_row(
+            Text(cell),
+            f"{scores[0].most:g}",
+            f"{sum(given) / len(given):.2f}" if given else "–",
+            str(sum(points >= scores[0].most for points in given)),
+            str(sum(points == 0 for points in given)),
+            str(len(scores) - len(given)),
+        )
+    console.print(table)
+    said = Counter(
+        f"{cell}: {diagnosis}" for row in graded for cell, diagnosis in row.diagnoses.items()
+    )
+    if said:
+        console.print("Most frequent diagnoses")
+        for diagnosis, count in said.most_common(8):
+            console.print(Text(f"{count:6}  {diagnosis}"), soft_wrap=True)
+    for row in rows:
+        if row.problem:
+            console.print(Text(f"{row.student}  not graded: {row.problem}"), soft_wrap=True)
+    console.print()
+
+
+def as_values(row: Row) -> dict[str, Any]:
+    """The result of one student as plain values, for machines.
+
+    Args:
+        row: The result.
+    """
+    return {
+        "student": row.student,
+        "problem": row.problem,
+        "total": row.total if row.scores else None,
+        "scores": {
+            cell: {"points": score.points, "most": score.most} for cell, score in row.scores.items()
+        },
+        "diagnoses": row.diagnoses,
+        "notes": list(row.notes),
+    }
 
 
 def print_table(lesson: str, rows: list[Row], console: Console) -> None:

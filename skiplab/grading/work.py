@@ -1,0 +1,175 @@
+"""What a worker does: run a rebuilt notebook, or make a page of feedback.
+
+Both are functions of their argument alone, which holds everything they need: any worker, on any
+machine, can do them, in any order, and again. A worker sees no database and no other submission.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import socket
+import tempfile
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode, from_dict
+from nbformat.v4 import reads_json
+from traitlets.config import Config
+
+from skiplab.errors import CourseError
+from skiplab.grading.jail import Door, Jail
+from skiplab.grading.results import Files, Terms, package_hash, write_whole
+
+_alone = threading.Lock()  # one job at a time in a process, however many threads it has
+_own_jail: Jail | None = None
+
+
+class WrongVersionError(CourseError):
+    """A worker has another version of this package than the grader."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A rebuilt notebook to be run.
+
+    Attributes:
+        terms: what it is graded with.
+        seed: the seed of the grading.
+        package: the grader's version of this package, `package_hash`.
+        door: a warm process on this machine; None where the worker is to have its own.
+        notebook: the rebuilt notebook, as JSON.
+    """
+
+    terms: Terms
+    seed: str
+    package: str
+    door: Door | None
+    notebook: str
+
+
+def run(job: Job) -> list[list[Any]]:
+    """Run a rebuilt notebook.
+
+    Args:
+        job: the notebook, and what it is graded with.
+
+    Returns:
+        For each code cell its index, its outputs and its number.
+
+    Raises:
+        JailError: the jail does not work, or was ended. That is never the student's fault.
+        WrongVersionError: the grader has another version of this package.
+    """
+    # Who only hands out work needs none of it, and it takes seconds to import.
+    import torch
+
+    from skiplab.grading.execute import Grading, run_notebook
+
+    if job.package != package_hash():
+        raise WrongVersionError(
+            f"The worker on {socket.gethostname()} has another version of skiplab than this"
+            " machine: install the same on both."
+        )
+    terms = job.terms
+    notebook: NotebookNode = from_dict(json.loads(job.notebook))
+    with _alone:
+        # Enough for networks this small; as many workers as cores use the machine up.
+        torch.set_num_threads(1)
+        door = job.door or _jail(terms.isolation).door
+        files = _unpacked(terms.files)
+        grading = Grading(job.seed, terms.isolation)
+        run_notebook(notebook, terms.lesson, door, grading, terms.limits, files)
+    return [
+        [index, cell.outputs, cell.execution_count]
+        for index, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code"
+    ]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of feedback to be made.
+
+    Attributes:
+        notebook: the autograded notebook, as JSON.
+        scores: score and most points of each graded cell, by its id.
+        comments: comment on each answer, by its id.
+        resources: what nbgrader's template shows beside the notebook.
+        config: nbgrader's settings.
+    """
+
+    notebook: str
+    scores: dict[str, tuple[float, float]]
+    comments: dict[str, str | None]
+    resources: dict[str, Any]
+    config: Config
+
+
+def make_page(page: Page) -> str:
+    """Make a page of feedback, as nbgrader's `generate_feedback` does.
+
+    Args:
+        page: the graded notebook and its marks.
+
+    Returns:
+        The page, HTML.
+    """
+    with _alone:
+        exporter = _exporter(json.dumps(page.config, default=str, sort_keys=True), page.config)
+        notebook: NotebookNode = reads_json(page.notebook)
+        for cell in notebook.cells:
+            own = cell.metadata.get("nbgrader", {})
+            if own.get("solution") or own.get("task"):
+                own["comment"] = page.comments.get(own.grade_id)
+            if own.get("grade") or own.get("task"):
+                own["score"], own["points"] = page.scores.get(own.grade_id, (0.0, own.points))
+        html, _ = exporter.from_notebook_node(notebook, resources=dict(page.resources))
+    return html
+
+
+_exporters: dict[str, Any] = {}
+
+
+def _exporter(key: str, config: Config) -> Any:  # noqa: ANN401
+    """Nbgrader's exporter of feedback with these settings; the last one is kept."""
+    if key not in _exporters:
+        # Only the first page needs them, and they take a second to import.
+        from nbgrader.converters import GenerateFeedback
+        from nbgrader.coursedir import CourseDirectory
+        from nbgrader.preprocessors import GetGrades
+
+        converter = GenerateFeedback(coursedir=CourseDirectory(config=config), config=config)
+        exporter = converter.exporter_class(parent=converter, config=converter.config)
+        names = {GetGrades, f"{GetGrades.__module__}.GetGrades", "nbgrader.preprocessors.GetGrades"}
+        for step in converter.preprocessors:
+            if step not in names:  # it asks the gradebook; the page brings what that would say
+                exporter.register_preprocessor(step)
+        _exporters.clear()
+        _exporters[key] = exporter
+    return _exporters[key]
+
+
+def _jail(isolation: str) -> Jail:
+    """This worker's own jail."""
+    global _own_jail
+    if _own_jail is None or _own_jail.isolation != isolation or not _own_jail.is_alive():
+        if _own_jail is not None:
+            _own_jail.close()
+        _own_jail = Jail(isolation)
+    return _own_jail
+
+
+@lru_cache(maxsize=4)
+def _unpacked(files: Files) -> Path | None:
+    """A folder with a lesson's own files; None where it has none."""
+    if not files:
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="skiplab-lesson-")
+    atexit.register(folder.cleanup)
+    for name, content in files:
+        write_whole(Path(folder.name, name), content)
+    return Path(folder.name)
