@@ -10,6 +10,8 @@ from skiplab.checks.observe import observe_training, observe_wiring
 EXERCISES = all_exercises()
 SEEDS = [pow(7, k, 2**31 - 1) for k in range(1, 51)]
 
+NAN, INF = float("nan"), float("inf")
+
 # Right answers that round differently from the reference, where a tight tolerance would flake.
 DOUBLE = """
 def forward(self, X):
@@ -111,3 +113,30 @@ def test_numbers_that_are_not_finite_match_nothing():
     nan = torch.tensor([float("nan"), 1.0])
     assert not close(nan, torch.tensor([0.0, 1.0]))
     assert not close(torch.tensor([float("inf"), 1.0]), torch.tensor([0.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected", "same"),
+    [
+        ([1.0, NAN], [1.0, NAN], True),
+        ([1.0, NAN], [NAN, 1.0], False),
+        ([1.0, INF], [1.0, INF], True),
+        ([1.0, INF], [1.0, -INF], False),
+        ([0.0, 1.0], [-0.0, 1.0], True),
+        ([0.0, 0.0], [0.0, 0.0], True),
+        ([1.0, 1e-4], [1.0, 1.1e-4], True),
+        ([1.0, 1e-4], [1.0, 2e-4], False),
+        ([], [], True),
+        ([1.0], [1.0, 1.0], False),
+        (None, [0.0, -0.0], True),
+        (None, [0.0, 1.0], False),
+        ([0.0], None, True),
+        ([NAN], None, False),
+        (None, None, True),
+    ],
+)
+def test_numbers_are_the_same_up_to_rounding(seen, expected, same):
+    for kind in (torch.float32, torch.float64):
+        given = [None if numbers is None else torch.tensor(numbers) for numbers in (seen, expected)]
+        given[0] = given[0] if seen is None else given[0].to(kind)
+        assert close(*given) is same

@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from textwrap import indent
 from typing import Any
 
@@ -16,6 +16,10 @@ from torch import nn
 
 from skiplab.checks.challenge import Challenge, Size, TrainingChallenge, draw_trial
 from skiplab.lesson.data import make_data
+
+# Whoever checks a class asks the same again and again. What is asked, and what else depends on the
+# exercise and the seed alone, is worked out once and kept: so many challenges, of about a megabyte.
+KEPT = 32
 
 
 @dataclass(frozen=True)
@@ -86,42 +90,55 @@ class Exercise:
         return _compile(self.source(forward, after), self.name)
 
     def draw_challenge(self, seed: int) -> Challenge:
-        """Draw a challenge.
+        """Draw a challenge, or find the one that was drawn before.
 
         Args:
             seed: the same seed gives the same challenge.
 
         Returns:
-            One trial for each of `sizes`.
+            One trial for each of `sizes`. Others hold it, too: nobody may change it.
         """
-        generator = torch.Generator().manual_seed(seed)
-        reference = self.network()
-        with torch.random.fork_rng(devices=[]):
-            trials = tuple(
-                draw_trial(
-                    reference,
-                    size,
-                    self.input_shape(size.arguments),
-                    generator,
-                    thorough=size is self.sizes[0],
-                )
-                for size in self.sizes
-            )
-        return Challenge(seed, trials)
+        return _draw_challenge(self, seed)
 
     def draw_training(self, seed: int) -> TrainingChallenge:
         """Draw a short training: PyTorch's own initial weights, the lesson's data, fewer examples.
 
         Args:
             seed: the same seed gives the same challenge.
+
+        Returns:
+            The training. Others hold it, too: nobody may change it.
         """
-        arguments = self.sizes[-1].arguments
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            model = self.network()(**arguments).float()
-        weights = {name: values.detach() for name, values in model.named_parameters()}
-        data = make_data(64, arguments["input_size"], arguments["output_size"], seed=seed)
-        return TrainingChallenge(seed, arguments, weights, data)
+        return _draw_training(self, seed)
+
+
+@lru_cache(maxsize=KEPT)
+def _draw_challenge(exercise: Exercise, seed: int) -> Challenge:
+    generator = torch.Generator().manual_seed(seed)
+    reference = exercise.network()
+    with torch.random.fork_rng(devices=[]):
+        trials = tuple(
+            draw_trial(
+                reference,
+                size,
+                exercise.input_shape(size.arguments),
+                generator,
+                thorough=size is exercise.sizes[0],
+            )
+            for size in exercise.sizes
+        )
+    return Challenge(seed, trials)
+
+
+@lru_cache(maxsize=KEPT)
+def _draw_training(exercise: Exercise, seed: int) -> TrainingChallenge:
+    arguments = exercise.sizes[-1].arguments
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        model = exercise.network()(**arguments).float()
+    weights = {name: values.detach() for name, values in model.named_parameters()}
+    data = make_data(64, arguments["input_size"], arguments["output_size"], seed=seed)
+    return TrainingChallenge(seed, arguments, weights, data)
 
 
 @cache

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from skiplab.checks.challenge import Challenge, TrainingChallenge, load_weights
-from skiplab.checks.exercise import Exercise, Misconception
+from skiplab.checks.exercise import KEPT, Exercise, Misconception
 from skiplab.checks.observe import (
     Problem,
     Run,
@@ -107,6 +107,9 @@ def close(seen: Tensor | None, expected: Tensor | None) -> bool:
         expected = torch.zeros_like(seen)
     if seen.shape != expected.shape:
         return False
+    # Nearly always they are the same to the bit. Where a NaN is among them this does not say so.
+    if seen.dtype == expected.dtype == torch.float32 and torch.equal(seen, expected):
+        return True
     seen, expected = seen.double(), expected.double()
     finite = expected[expected.isfinite()]
     scale = float(finite.abs().max()) if finite.numel() else 0.0
@@ -225,52 +228,67 @@ def _matching(
     exercise: Exercise, challenge: Challenge, seen: WiringObservation
 ) -> Misconception | None:
     """Find the first catalogued misconception that does what was seen."""
-    small = challenge.small()
-    seen_small = replace(seen, runs=[run for run in seen.runs if run.trial < len(small.trials)])
+    last = len(challenge.trials) - 1
+    seen_small = replace(seen, runs=[run for run in seen.runs if run.trial < last])
     unsteady = (
         _differ(seen, "train", "train again")
         or _differ(seen, "eval", "eval again")
         or any(run.problem for run in seen.runs)
     )
-    for wrong, network in _alike_at_a_glance(exercise, challenge, seen, unsteady):
+    seed = challenge.seed
+    for wrong in _alike_at_a_glance(exercise, seed, seen, unsteady):
         if wrong.numbers:
-            if _same_numbers(seen, observe_wiring(network, small)):
+            if _same_numbers(seen, _seen_of(exercise, wrong, seed)):
                 return wrong
-        elif _behaviour(seen_small) == _behaviour(observe_wiring(network, small)) and _behaviour(
+        elif _behaviour(seen_small) == _behaviour_of(exercise, wrong, seed, True) and _behaviour(
             seen
-        ) == _behaviour(observe_wiring(network, challenge)):
+        ) == _behaviour_of(exercise, wrong, seed, False):
             return wrong
     return None
 
 
 def _alike_at_a_glance(
-    exercise: Exercise, challenge: Challenge, seen: WiringObservation, unsteady: bool
-) -> list[tuple[Misconception, type[nn.Module]]]:
+    exercise: Exercise, seed: int, seen: WiringObservation, unsteady: bool
+) -> list[Misconception]:
     """Find the misconceptions that do what was seen in one call. They are few."""
     mine = next(run for run in seen.runs if (run.trial, run.call) == (0, "1 train"))
     return [
-        (wrong, network)
-        for wrong, network, run in _catalogue_at_a_glance(exercise, challenge.seed)
+        wrong
+        for wrong, run in _catalogue_at_a_glance(exercise, seed)
         if (wrong.numbers or unsteady) and (_same_run if wrong.numbers else _same_kind)(mine, run)
     ]
 
 
-# Students ask the same challenge again and again: what does not depend on them is kept.
-@lru_cache(maxsize=8)
-def _catalogue_at_a_glance(
-    exercise: Exercise, seed: int
-) -> list[tuple[Misconception, type[nn.Module], Run]]:
+@lru_cache(maxsize=KEPT)
+def _catalogue_at_a_glance(exercise: Exercise, seed: int) -> list[tuple[Misconception, Run]]:
     """Call every misconception once."""
     challenge = exercise.draw_challenge(seed)
     with quiet():
-        networks = [
-            (wrong, exercise.network(wrong.forward, wrong.after))
+        return [
+            (wrong, glance(exercise.network(wrong.forward, wrong.after), challenge))
             for wrong in exercise.misconceptions
         ]
-        return [(wrong, network, glance(network, challenge)) for wrong, network in networks]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2 * KEPT)
+def _seen_of(exercise: Exercise, wrong: Misconception, seed: int) -> WiringObservation:
+    """Ask a misconception the challenge of this seed, but for the lesson's own sizes."""
+    network = exercise.network(wrong.forward, wrong.after)
+    return observe_wiring(network, exercise.draw_challenge(seed).small())
+
+
+@lru_cache(maxsize=2 * KEPT)
+def _behaviour_of(
+    exercise: Exercise, wrong: Misconception, seed: int, small: bool
+) -> dict[str, Any]:
+    """Say how a misconception behaves in the challenge of this seed."""
+    if small:
+        return _behaviour(_seen_of(exercise, wrong, seed))
+    network = exercise.network(wrong.forward, wrong.after)
+    return _behaviour(observe_wiring(network, exercise.draw_challenge(seed)))
+
+
+@lru_cache(maxsize=KEPT)
 def _expected(exercise: Exercise, seed: int) -> WiringObservation:
     """Ask the right network the challenge of this seed."""
     return observe_wiring(exercise.network(), exercise.draw_challenge(seed))
@@ -515,7 +533,7 @@ class _Look:
             got = run.gradients or {}
             wrong = [key for key, value in right.items() if not close(got.get(key), value)]
             if wrong:
-                none = [key for key in wrong if got.get(key) is None or got[key].abs().max() == 0]
+                none = [key for key in wrong if got.get(key) is None or not got[key].any()]
                 seen = (
                     f"no gradient at {', '.join(none)}" if none else f"wrong at {', '.join(wrong)}"
                 )
@@ -642,8 +660,8 @@ def judge_training(
             "  where     anything in forward that changes from call to call.",
         )
     held["runs"] = True
-    right = observe_training(exercise.network(), challenge)
-    for epoch, (loss, wanted) in enumerate(zip(seen.losses, right.losses, strict=True)):
+    course, wanted_end = _right_course(exercise, challenge)
+    for epoch, (loss, wanted) in enumerate(zip(seen.losses, course, strict=True)):
         if not abs(loss - wanted) <= TRAINING_TOLERANCE * wanted:
             return failing(
                 "course",
@@ -661,13 +679,12 @@ def judge_training(
             "  where     anything in forward that replaces or copies layers.",
         )
     final = _loss(exercise, challenge, seen.weights)
-    wanted = _loss(exercise, challenge, right.weights)
-    if not abs(final - wanted) <= TRAINING_TOLERANCE * wanted:
+    if not abs(final - wanted_end) <= TRAINING_TOLERANCE * wanted_end:
         return failing(
             "weights",
             f"{name}'s weights after training are not those that give its loss.\n"
             f"  seen      loss {final:.4f} with these weights in the right network\n"
-            f"  expected  about {wanted:.4f}\n"
+            f"  expected  about {wanted_end:.4f}\n"
             "  where     anything in forward that replaces or copies layers.",
         )
     held["weights"] = True
@@ -676,19 +693,29 @@ def judge_training(
             "falls", f"{name} ends with loss {final:.4f}, not below {exercise.loss_bound}."
         )
     held["falls"] = True
-    beaten = observe_training(rival.network(), replace(challenge, weights=_shared(challenge)))
-    if not final < CLEARLY * beaten.losses[-1]:
+    beaten = _rival_loss(rival, challenge)
+    if not final < CLEARLY * beaten:
         return failing(
             "beats",
-            f"{name} ends with loss {final:.4f}, {rival.name} with {beaten.losses[-1]:.4f}.",
+            f"{name} ends with loss {final:.4f}, {rival.name} with {beaten:.4f}.",
         )
     held["beats"] = True
     return Verdict(f"{name} training", held, lines)
 
 
-def _shared(challenge: TrainingChallenge) -> dict[str, Tensor]:
-    """Return the initial weights that the rival has, too."""
-    return {k: v for k, v in challenge.weights.items() if not k.startswith("skip_layer")}
+# A drawn training is one object for as long as it is kept, so its identity is as good as its seed.
+@lru_cache(maxsize=KEPT)
+def _right_course(exercise: Exercise, challenge: TrainingChallenge) -> tuple[list[float], float]:
+    """Train the right network: its loss before each step, and after the last."""
+    right = observe_training(exercise.network(), challenge)
+    return right.losses, _loss(exercise, challenge, right.weights)
+
+
+@lru_cache(maxsize=KEPT)
+def _rival_loss(rival: Exercise, challenge: TrainingChallenge) -> float:
+    """Train the rival from the initial weights that it shares, and return its last loss."""
+    shared = {k: v for k, v in challenge.weights.items() if not k.startswith("skip_layer")}
+    return observe_training(rival.network(), replace(challenge, weights=shared)).losses[-1]
 
 
 def _loss(exercise: Exercise, challenge: TrainingChallenge, weights: dict[str, Tensor]) -> float:

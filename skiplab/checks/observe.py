@@ -185,31 +185,49 @@ def _missing_parameters(model: nn.Module, weights: Weights) -> list[str]:
     return missing
 
 
-def _extra_parameters(model: nn.Module, weights: Weights) -> dict[str, nn.Parameter]:
+def _parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Find all parameters a network has at the moment, those with two names under both."""
+    return dict(model.named_parameters(remove_duplicate=False))
+
+
+def _extra_parameters(
+    parameters: dict[str, nn.Parameter], weights: Weights
+) -> dict[str, nn.Parameter]:
     """Find learnable parameters beyond those of the exercise, layers with a second name apart."""
-    parameters = dict(model.named_parameters(remove_duplicate=False))
+    if parameters.keys() == weights.keys():
+        return {}
     known = {id(parameters.get(name)) for name in weights}
+    extra = {}
+    for name, parameter in parameters.items():
+        if id(parameter) not in known:
+            known.add(id(parameter))
+            extra[name] = parameter
     return {
         name: parameter
-        for name, parameter in model.named_parameters()
-        if id(parameter) not in known
-        and parameter.requires_grad
+        for name, parameter in extra.items()
+        if parameter.requires_grad
         and not isinstance(parameter, nn.parameter.UninitializedParameter)
     }
 
 
-def _randomise_extra(model: nn.Module, weights: Weights, done: set[int]) -> None:
-    """Give parameters beyond the exercise's random values: where they are used, it will show."""
+def _randomise_extra(model: nn.Module, weights: Weights, done: set[int]) -> bool:
+    """Give parameters beyond the exercise's random values: where they are used, it will show.
+
+    Returns:
+        Whether there were any that had none.
+    """
+    extra = _extra_parameters(_parameters(model), weights).values()
+    new = [parameter for parameter in extra if id(parameter) not in done]
     with torch.no_grad():
-        for parameter in _extra_parameters(model, weights).values():
-            if id(parameter) not in done:
-                parameter.uniform_(-1, 1)
-                done.add(id(parameter))
+        for parameter in new:
+            parameter.uniform_(-1, 1)
+            done.add(id(parameter))
+    return bool(new)
 
 
 def _changed_weights(model: nn.Module, weights: Weights) -> list[str]:
     """List the parameters whose values are not those given."""
-    parameters = dict(model.named_parameters(remove_duplicate=False))
+    parameters = _parameters(model)
     return [
         name
         for name, values in weights.items()
@@ -217,12 +235,22 @@ def _changed_weights(model: nn.Module, weights: Weights) -> list[str]:
     ]
 
 
-def _call(model: nn.Module, run: Run, X: Tensor, weights: Weights) -> Tensor | None:
-    """Call the network once, fill in the run, and return the live output."""
-    before = X.detach().clone()
+def _call(
+    model: nn.Module, run: Run, X: Tensor, given: Tensor, weights: Weights, intact: bool = False
+) -> Tensor | None:
+    """Call the network once, fill in the run, and return the live output.
+
+    Args:
+        model: the network.
+        run: what to fill in.
+        X: the input, a copy of `given`.
+        given: what the input should still be after the call.
+        weights: what the weights should be, before the call and after it.
+        intact: whether the weights are known to be those, so that nobody need look.
+    """
     try:
         # Compared rather than copied: nearly always they are still there from the call before.
-        if _changed_weights(model, weights):
+        if not intact and _changed_weights(model, weights):
             load_weights(model, weights)
         output = model(X)
     except KeyboardInterrupt:
@@ -231,7 +259,7 @@ def _call(model: nn.Module, run: Run, X: Tensor, weights: Weights) -> Tensor | N
         run.problem = describe_problem(error, "forward")
         return None
     run.returned = "Tensor" if isinstance(output, Tensor) else type(output).__name__
-    run.input_changed = X.shape != before.shape or not torch.equal(X.detach(), before)
+    run.input_changed = X.shape != given.shape or not torch.equal(X.detach(), given)
     run.weights_changed = _changed_weights(model, weights)
     if not isinstance(output, Tensor):
         return None
@@ -255,11 +283,12 @@ def _pull_back(
         if output.shape != batch.upstream.shape or not output.is_floating_point():
             return []
         try:
-            output.backward(batch.upstream.to(output.dtype))
+            # A copy: a hook of the student's is given this very tensor, and may change it.
+            output.backward(batch.upstream.to(output.dtype, copy=True))
         except Exception as error:
             run.problem = describe_problem(error, "backward")
             return []
-    parameters = dict(model.named_parameters(remove_duplicate=False))
+    parameters = _parameters(model)
     tensors = {"X": X} | {name: parameters.get(name) for name in weights}
     run.gradients = {
         name: None if tensor is None or tensor.grad is None else tensor.grad.detach().clone()
@@ -267,7 +296,7 @@ def _pull_back(
     }
     return [
         name
-        for name, parameter in _extra_parameters(model, weights).items()
+        for name, parameter in _extra_parameters(parameters, weights).items()
         if parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
     ]
 
@@ -286,11 +315,23 @@ def _observe_trial(
         return
     randomised: set[int] = set()
     _randomise_extra(model, trial.weights, randomised)
+    # Whether nothing of the student's has run since the weights were last looked at.
+    intact = False
+    plain = all(
+        (type(module).train, type(module).zero_grad) == (nn.Module.train, nn.Module.zero_grad)
+        for module in model.modules()
+    )
 
-    def call(number: int, how: str, seed: int, X: Tensor) -> tuple[Run, Tensor | None]:
+    def call(
+        number: int, how: str, seed: int, X: Tensor | None = None
+    ) -> tuple[Run, Tensor | None]:
+        nonlocal intact
         torch.default_generator.manual_seed(seed)
         run = Run(index, f"{number} {how}")
-        output = _call(model, run, X, trial.weights)
+        given = trial.batches[number].X
+        X = given.clone() if X is None else X
+        output = _call(model, run, X, given, trial.weights, intact)
+        intact = plain and not (run.problem or run.weights_changed)
         seen.runs.append(run)
         return run, output
 
@@ -299,19 +340,21 @@ def _observe_trial(
     for number, batch in enumerate(trial.batches):
         for mode in ("train", "eval"):
             model.train(mode == "train")
-            call(number, mode, first, batch.X.clone())
-            _randomise_extra(model, trial.weights, randomised)  # made only now, in forward
+            call(number, mode, first)
+            if _randomise_extra(model, trial.weights, randomised):  # made only now, in forward
+                intact = False  # they may share memory with the weights
 
             leaf = batch.X.clone().requires_grad_()
             model.zero_grad(set_to_none=True)
             # Not a leaf, so that changing it in place is possible, as it is in the plain call.
             run, output = call(number, f"{mode} again", second, leaf.clone())
+            intact = False  # the gradient may run hooks of the student's
             if output is not None:
                 for name in _pull_back(model, run, output, leaf, batch, trial.weights):
                     if name not in seen.extra_used:
                         seen.extra_used.append(name)
         with torch.no_grad():
-            call(number, "no_grad", second, batch.X.clone())
+            call(number, "no_grad", second)
     if index > 0 or any(run.problem for run in seen.runs):
         return
     # Many calls, with inputs that take turns: for what happens only sometimes, or only later.
@@ -319,7 +362,7 @@ def _observe_trial(
         for mode in ("train", "eval"):
             model.train(mode == "train")
             number = 1 + turn % 2
-            call(number, f"{mode} turn {turn}", first + turn, trial.batches[number].X.clone())
+            call(number, f"{mode} turn {turn}", first + turn)
     seen.layer_inputs = _layer_inputs(model, trial)
 
 
@@ -342,7 +385,8 @@ def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
         )
         for name in layers
     ]
-    _call(model, Run(0, "trace"), trial.batches[1].X.clone(), trial.weights)
+    given = trial.batches[1].X
+    _call(model, Run(0, "trace"), given.clone(), given, trial.weights)
     for hook in hooks:
         hook.remove()
     return inputs
@@ -366,7 +410,8 @@ def glance(network: Callable[..., nn.Module], challenge: Challenge) -> Run:
     trial = challenge.trials[0]
     run = Run(0, "1 train")
     torch.default_generator.manual_seed(_seeds(challenge)[0])
-    _call(_build(network, trial.arguments), run, trial.batches[1].X.clone(), trial.weights)
+    given = trial.batches[1].X
+    _call(_build(network, trial.arguments), run, given.clone(), given, trial.weights)
     return run
 
 
@@ -417,9 +462,8 @@ def observe_training(network: Any, challenge: TrainingChallenge) -> TrainingObse
             model = _build(network, challenge.arguments)
             load_weights(model, challenge.weights)
             optimizer = torch.optim.SGD(model.parameters(), lr=challenge.learning_rate)
-            seen.losses = train_model(
-                model, challenge.epochs, *challenge.data, nn.MSELoss(), optimizer, 0
-            )
+            X, y = (part.clone() for part in challenge.data)  # the network may change its input
+            seen.losses = train_model(model, challenge.epochs, X, y, nn.MSELoss(), optimizer, 0)
             seen.weights = {
                 name: model.get_parameter(name).detach().clone() for name in challenge.weights
             }
