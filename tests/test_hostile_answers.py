@@ -39,6 +39,11 @@ def kind(name, **fields):
     return {"kind": name, "fields": fields}
 
 
+def tensor(start, shape, row="row"):
+    """A tensor in a row of a million bytes."""
+    return packed({"tensor": [row, start, shape]}, {"row": torch.zeros(10**6, dtype=torch.uint8)})
+
+
 PROBLEM = {"phase": "forward", "kind": "E", "message": "", "line": 1, "code": ""}
 HOSTILE = {
     "nothing": b"",
@@ -51,7 +56,19 @@ HOSTILE = {
     "no such field": packed(kind("Problem", **PROBLEM, extra=1)),
     "field of another type": packed(kind("Problem", **PROBLEM | {"line": "1"})),
     "true for a number": packed(kind("Problem", **PROBLEM | {"line": True})),
-    "no tensor of that name": packed({"tensor": "7"}),
+    "no tensor": packed({"tensor": "7"}),
+    "no row of that name": tensor(0, [1], "other"),
+    "a row that is none": packed({"tensor": ["row", 0, [1]]}, {"row": torch.zeros(2, 2)}),
+    "beyond the end": tensor(10**6 - 1, [2]),
+    "a start of another type": tensor(0.5, [1]),
+    "a start beyond all numbers": tensor(10**30, [1]),
+    "a shape of another type": tensor(0, {"list": [1]}),
+    "a size of another type": tensor(0, [1.0]),
+    "a size of text": tensor(0, ["x" * 10_000, 10**6]),
+    "a size of lists": tensor(0, [[0] * 10_000, 10**6]),
+    "a size below nothing": tensor(0, [-1, -1]),
+    "a size beyond all numbers": tensor(0, [10**30]),
+    "many dimensions": tensor(0, [1] * 65),
     "runs that are none": packed(
         kind(
             "WiringObservation",
@@ -71,6 +88,15 @@ HOSTILE = {
     "long string": packed(json.dumps("x" * 100_001)),
     "huge number": packed("9" * 5_000),
     "two forms": packed({"list": [], "set": []}),
+}
+
+
+# A row that is read again and again: 70 MB from 1 MB.
+HOSTILE |= {
+    f"row read again and again as {form}": packed(
+        {"list": [{form: ["row", 0, [10**6]]}] * 70}, {"row": torch.zeros(10**6, dtype=torch.uint8)}
+    )
+    for form in ("tensor", "array")
 }
 
 
@@ -103,6 +129,45 @@ def test_arrays_and_tensors_come_through():
     assert array.dtype == np.float64 and array.tolist() == [[0, 3], [1, 4], [2, 5]]
     assert torch.equal(unpack(pack(torch.arange(3))), torch.arange(3))
     assert unpack(pack(np.float32(0.5))) == 0.5
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex64, torch.bool),
+        *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.uint16),
+    ],
+)
+def test_tensors_come_through_to_the_bit(kind):
+    numbers = torch.tensor([0.0, -0.0, 1.5, float("nan"), float("inf"), 7.0])
+    numbers = numbers.to(kind) if kind.is_floating_point else numbers.nan_to_num(0, 1).to(kind)
+    for sent in (
+        *(numbers, numbers.reshape(2, 3).T, numbers[::2], numbers[2], numbers[:0]),
+        *(numbers[2].expand(2, 3), numbers.reshape(1, 6, 1), numbers.reshape(2, 3)[:, 1:2]),
+    ):
+        came = unpack(pack([sent]))[0]
+        assert came.dtype == sent.dtype and came.shape == sent.shape
+        assert came.flatten().view(torch.uint8).tolist() == list(
+            sent.contiguous()
+            .clone(memory_format=torch.contiguous_format)
+            .flatten()
+            .view(torch.uint8)
+        )
+
+
+def test_the_same_numbers_cross_once_and_are_no_one_thing():
+    """As different types, too, and as zeros of either sign, they are what they were."""
+    numbers = torch.rand(1000)
+    once, often = pack([numbers]), pack([numbers.clone() for _ in range(50)] + [numbers.numpy()])
+    assert len(often) < 2 * len(once)
+    first, second, *_, array = unpack(often)
+    first.zero_()
+    assert torch.equal(second, numbers) and array.tolist() == numbers.tolist()
+
+    mixed = [torch.tensor([0.0]), torch.tensor([-0.0]), torch.tensor([0]), torch.tensor([[0.0]])]
+    came = unpack(pack(mixed))
+    assert [(t.dtype, t.shape) for t in came] == [(t.dtype, t.shape) for t in mixed]
+    assert [bool(t.signbit().any()) for t in came[:2]] == [False, True]
 
 
 def by_way_of_bytes(names):
@@ -172,12 +237,20 @@ def empty(seen):
         run.output = run.output[:0]
 
 
+def empty_gradients(seen):
+    for run in seen.runs:
+        run.gradients = run.gradients and {k: v[:0] for k, v in run.gradients.items()}
+
+
 def broadcasts(seen):
     for run in seen.runs:
         run.output = run.output.mean()
 
 
-CHANGES = [forget, half, twice, stranger, without_gradients, other_names, nan, empty, broadcasts]
+CHANGES = [
+    *(forget, half, twice, stranger, without_gradients, other_names, nan, empty, empty_gradients),
+    broadcasts,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -3,15 +3,19 @@
 Reading such bytes runs no code and makes nothing but plain values, tensors and the data classes
 named here, with fields of the types they declare. It is the only thing a grader takes from a
 process that runs a student's code.
+
+All tensors of a type lie in one row, each content once: most outputs and gradients of an
+observation are there several times. Once read, each is a tensor of its own.
 """
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import json
+import math
 import types
 import typing
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -32,12 +36,12 @@ from skiplab.checks.observe import (
 )
 from skiplab.checks.question import Missing, Question, Reference
 
-MOST_BYTES = 64 << 20  # of an answer; an honest one has 3 MB
+MOST_BYTES = 64 << 20  # of an answer, and of its tensors once read; an honest one has 3 MB
 MOST_PLAIN_BYTES = 8 << 20  # of all that is no tensor
 MOST_PARTS = 100_000  # values in an answer
 MOST_HASHED = 1_000  # in a set, or keys that are no strings: their hashes can be made to collide
 MOST_CHARACTERS = 100_000  # of a string
-
+MOST_DIMENSIONS = 64  # of a tensor, as of an array
 
 KINDS = {
     kind.__name__: kind
@@ -67,9 +71,36 @@ def pack(value: Any) -> bytes:  # noqa: ANN401
     Raises:
         TypeError: it holds something else, or too much of it.
     """
-    tensors: dict[str, Tensor] = {}
+    tensors = _Rows()
     plain = json.dumps(_flatten(value, tensors, [MOST_PARTS]))
-    return save(tensors, metadata={"plain": plain})
+    return save(tensors.joined(), metadata={"plain": plain})
+
+
+class _Rows:
+    """The tensors of a message, as bytes: those of a type in one row, each content once."""
+
+    def __init__(self) -> None:
+        self._rows: dict[torch.dtype, bytearray] = {}
+        self._starts: dict[tuple[torch.dtype, bytes], int] = {}
+
+    def add(self, tensor: Tensor) -> tuple[str, int, tuple[int, ...]]:
+        """Take a tensor in, and say where it is: the name of a row, the start in it, the shape."""
+        flat = tensor.detach().cpu().resolve_conj().resolve_neg().reshape(-1)
+        if flat.stride() != (1,):  # expanded, or a part of another
+            flat = flat.clone(memory_format=torch.contiguous_format)
+        content = flat.dtype, flat.view(torch.uint8).numpy().tobytes()
+        if content not in self._starts:
+            row = self._rows.setdefault(flat.dtype, bytearray())
+            self._starts[content] = len(row) // flat.itemsize
+            row += content[1]
+        return str(flat.dtype), self._starts[content], tuple(tensor.shape)
+
+    def joined(self) -> dict[str, Tensor]:
+        """Return each row as one tensor."""
+        return {
+            str(dtype): torch.frombuffer(row, dtype=dtype) if row else torch.empty(0, dtype=dtype)
+            for dtype, row in self._rows.items()
+        }
 
 
 def unpack(data: bytes) -> Any:  # noqa: ANN401
@@ -86,7 +117,7 @@ def unpack(data: bytes) -> Any:  # noqa: ANN401
     try:
         header = json.loads(data[8 : 8 + length])
         plain = json.loads(header["__metadata__"]["plain"])
-        return _restore(plain, load(data), [MOST_PARTS])
+        return _restore(plain, load(data), [MOST_PARTS, MOST_BYTES])
     except Exception as error:  # whatever a reader trips over, the bytes are to blame
         raise ValueError(f"not an observation: {error}") from error
 
@@ -164,24 +195,22 @@ def _referred(value: Any, names: dict[str, Any]) -> Any:  # noqa: ANN401
     return names[value.name]
 
 
-def _flatten(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  # noqa: ANN401
+def _flatten(value: Any, tensors: _Rows, left: list[int]) -> Any:  # noqa: ANN401
     left[0] -= 1
     if left[0] < 0:
         raise TypeError(f"value: got more than {MOST_PARTS} parts")
+    if value is None or type(value) in (bool, int, float):
+        return value
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, Tensor | np.ndarray):
-        key = str(len(tensors))
-        is_array = isinstance(value, np.ndarray)
-        tensor = torch.from_numpy(np.ascontiguousarray(value)) if is_array else value
-        tensors[key] = tensor.detach().cpu().contiguous().clone()
-        return {"array" if is_array else "tensor": key}
-    if type(value).__name__ in KINDS and type(value) is KINDS[type(value).__name__]:
-        fields = {
-            f.name: _flatten(getattr(value, f.name), tensors, left)
-            for f in dataclasses.fields(value)
-        }
-        return {"kind": type(value).__name__, "fields": fields}
+    if isinstance(value, Tensor):
+        return {"tensor": tensors.add(value)}
+    if isinstance(value, np.ndarray):
+        return {"array": tensors.add(torch.from_numpy(np.ascontiguousarray(value)))}
+    kind = type(value)
+    if KINDS.get(kind.__name__) is kind:
+        fields = {name: _flatten(getattr(value, name), tensors, left) for name in _fields(kind)}
+        return {"kind": kind.__name__, "fields": fields}
     if isinstance(value, bytes):
         return {"bytes": base64.b64encode(value).decode()}
     if isinstance(value, complex):
@@ -198,7 +227,7 @@ def _flatten(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  #
             if kind in (set, frozenset) and len(value) > MOST_HASHED:
                 raise TypeError(f"value: got a set of {len(value)}")
             return {kind.__name__: [_flatten(part, tensors, left) for part in value]}
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
         if len(value) > MOST_CHARACTERS:
@@ -215,14 +244,16 @@ def _restore(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  #
         if len(value) > MOST_CHARACTERS:
             raise ValueError(f"a string of {len(value)} characters")
         # A terminal or a page that shows it should show it, and not obey it.
+        if value.isprintable():
+            return value
         return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in value)
     if not isinstance(value, dict):
         return value
     ((form, content), *rest) = value.items()
     if form == "tensor":
-        return tensors[content]
+        return _read(content, tensors, left)
     if form == "array":
-        return tensors[content].numpy()
+        return _read(content, tensors, left).numpy()
     if form == "kind":
         return _make(KINDS[content], value["fields"], tensors, left)
     if rest:
@@ -245,43 +276,58 @@ def _restore(value: Any, tensors: dict[str, Tensor], left: list[int]) -> Any:  #
     return made(_restore(part, tensors, left) for part in content)
 
 
+def _read(place: Any, tensors: dict[str, Tensor], left: list[int]) -> Tensor:  # noqa: ANN401
+    """Copy a tensor out of its row. However often a part of a row is read, all copies count."""
+    name, start, shape = place
+    if len(shape) > MOST_DIMENSIONS or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError("a tensor of no shape")
+    found = tensors[name].narrow(0, start, math.prod(shape)).reshape(shape)
+    left[1] -= found.nbytes
+    if left[1] < 0:
+        raise ValueError(f"tensors of more than {MOST_BYTES} bytes")
+    return found.clone()
+
+
 def _make(kind: type, fields: dict[str, Any], tensors: dict[str, Tensor], left: list[int]) -> Any:  # noqa: ANN401
     """Make a data class, if its fields are what it says they are."""
     restored = {name: _restore(part, tensors, left) for name, part in fields.items()}
     if kind is Problem:  # it is shown
         for name, most in (("phase", 20), ("kind", 100), ("message", 400), ("code", 200)):
             restored[name] = restored[name][:most]
-    types_of = _types(kind)
+    fits = _fields(kind)
     for name, part in restored.items():
-        if not _fits(part, types_of[name]):
+        if not fits[name](part):
             raise ValueError(f"{kind.__name__}.{name} is a {type(part).__name__}")
     return kind(**restored)
 
 
 @cache
-def _types(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _fields(kind: type) -> dict[str, Callable[[Any], bool]]:
+    """The fields of a data class, each with what says whether a value is of its declared type."""
+    return {name: _fitting(wanted) for name, wanted in typing.get_type_hints(kind).items()}
 
 
-def _fits(value: Any, wanted: Any) -> bool:  # noqa: ANN401
-    """Whether a value is of a declared type, parts and all."""
-    form, parts = typing.get_origin(wanted), typing.get_args(wanted)
+def _fitting(wanted: Any) -> Callable[[Any], bool]:  # noqa: ANN401
+    """What says whether a value is of a declared type, parts and all."""
+    form = typing.get_origin(wanted)
+    parts = [_fitting(part) for part in typing.get_args(wanted) if part is not Ellipsis]
     if wanted is Any:
-        return True
+        return lambda value: True
     if form in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
+        return lambda value: any(fits(value) for fits in parts)
     if form is dict:
-        return type(value) is dict and all(
-            _fits(key, parts[0]) and _fits(part, parts[1]) for key, part in value.items()
+        return lambda value: (
+            type(value) is dict
+            and all(map(parts[0], value.keys()))
+            and all(map(parts[1], value.values()))
         )
-    if form is list or (form is tuple and parts[-1] is Ellipsis):
-        return type(value) is form and all(_fits(part, parts[0]) for part in value)
+    if form is list or (form is tuple and Ellipsis in typing.get_args(wanted)):
+        return lambda value: type(value) is form and all(map(parts[0], value))
     if form is tuple:
-        return (
+        return lambda value: (
             type(value) is tuple
             and len(value) == len(parts)
-            and all(_fits(*pair) for pair in zip(value, parts, strict=True))
+            and all(fits(part) for fits, part in zip(parts, value, strict=True))
         )
-    if wanted is float:
-        return type(value) in (int, float)
-    return type(value) is wanted
+    kinds = (int, float) if wanted is float else (wanted,)
+    return lambda value: type(value) in kinds
