@@ -120,7 +120,8 @@ def _report(verdicts: list[Verdict], fresh: int) -> None:
     failed = next((verdict for verdict in verdicts if not verdict.passed), None)
     shown = failed or verdicts[0]
     if failed is None and fresh:
-        print(f"✓ {shown.title}: holds for {fresh} new random challenges, too")
+        asked = "a new random challenge" if fresh == 1 else f"{fresh} new random challenges"
+        print(f"✓ {shown.title}: holds for {asked}, too")
         return
     print(shown.title)
     for name, holds in shown.held.items():
