@@ -156,12 +156,6 @@ class Recorder:
         """Close the gradebook."""
         self._gradebook.close()
 
-    @cached_property
-    def most(self) -> dict[str, float]:
-        """The most points for each graded cell."""
-        notebook = self._gradebook.find_notebook(self._lesson, self._lesson)
-        return {cell.name: cell.max_score for cell in (*notebook.grade_cells, *notebook.task_cells)}
-
     def marks(self, students: list[str]) -> dict[str, Marks]:
         """What the gradebook holds of some students' submissions.
 

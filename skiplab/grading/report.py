@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nbformat import NotebookNode
 from nbformat.v4 import reads_json
 from nbgrader.api import Gradebook
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import is_grade, is_solution, is_task
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -130,7 +130,7 @@ def graded_cells(course: Course, lesson: str) -> dict[str, float]:
     return {
         cell.metadata.nbgrader.grade_id: float(cell.metadata.nbgrader.points)
         for cell in notebook.cells
-        if is_grade(cell)
+        if is_grade(cell) or is_task(cell)
     }
 
 

@@ -29,7 +29,8 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import reads_json
 from nbgrader.api import MissingEntry
-from nbgrader.converters import Autograde
+from nbgrader.converters import Autograde, GenerateFeedback
+from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
 from skiplab.course.directory import Course, one_line
@@ -43,7 +44,7 @@ from skiplab.grading.pool import Pool, Task
 from skiplab.grading.rebuild import lesson_notebook, rebuild
 from skiplab.grading.received import received_at
 from skiplab.grading.record import Graded, Marks, Recorder, comments, scores, write_folder
-from skiplab.grading.report import Row, make_row
+from skiplab.grading.report import Row, graded_cells, make_row
 from skiplab.grading.results import Results, Terms, package_hash
 
 BATCH = 50  # submissions recorded together
@@ -125,8 +126,9 @@ class Run:
         converter = Autograde(coursedir=coursedir, config=course.config)
         self._before = _steps(converter.sanitize_preprocessors, course)
         self._after = _steps(converter.autograde_preprocessors, course)
-        self._resources = {"notebook": self.lesson, "assignment": self.lesson}
-        self._resources["db_url"] = coursedir.db_url
+        self._most = graded_cells(course, self.lesson)
+        self._db_url = coursedir.db_url
+        self._feedback_config = _feedback_config(course)
         settings = (course.root / "nbgrader_config.py").read_bytes()
         self._settings = hashlib.sha256(settings).hexdigest()
 
@@ -296,27 +298,26 @@ class Run:
     def _show(self, student: str, text: str, marks: Marks) -> None:
         """Note what came of a submission, and have its feedback made where it is not there."""
         graded = reads_json(text)
-        self.rows[student] = make_row(student, graded, marks, self.recorder.most)
+        self.rows[student] = make_row(student, graded, marks, self._most)
         page = work.Page(
             text,
-            {cell: (marks.score(cell), most) for cell, most in self.recorder.most.items()},
+            {cell: (marks.score(cell), most) for cell, most in self._most.items()},
             marks.comments,
             {
                 "unique_key": self.lesson,
                 "output_files_dir": f"{self.lesson}_files",
                 "metadata": {"name": self.lesson},
                 "nbgrader": {
-                    **self._resources,
-                    "student": student,
+                    **self._names(student),
                     "score": marks.total - (marks.penalty or 0),
-                    "max_score": sum(self.recorder.most.values()),
+                    "max_score": sum(self._most.values()),
                     "late_penalty": marks.penalty or 0,
                 },
             },
-            self.course.config,
+            self._feedback_config,
         )
         parts = [text, page.scores, page.comments, page.resources, self._settings, package_hash()]
-        stamp = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        stamp = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         place = self._feedback(student)
         if not place.is_file() or not _ends_with(place, stamp):
             self._pool.submit(work.make_page, page, partial(self._write_page, student, stamp))
@@ -348,14 +349,16 @@ class Run:
     def _feedback(self, student: str) -> Path:
         return self.course.root / "feedback" / student / self.lesson / f"{self.lesson}.html"
 
+    def _names(self, student: str) -> dict[str, str]:
+        """How nbgrader tells a step what it is about."""
+        return {"notebook": self.lesson, "assignment": self.lesson, "student": student}
+
     def _step_through(
         self, steps: list[Callable], student: str, notebook: NotebookNode
     ) -> NotebookNode:
         """Have the course's other preprocessors look at a notebook."""
-        resources = {
-            "unique_key": self.lesson,
-            "nbgrader": {**self._resources, "student": student},
-        }
+        names = {**self._names(student), "db_url": self._db_url}
+        resources = {"unique_key": self.lesson, "nbgrader": names}
         for step in steps:
             notebook, resources = step(notebook, resources)
         return notebook
@@ -369,6 +372,16 @@ class _Lazily:
 
     def get(self, key: str) -> Any:  # noqa: ANN401
         return self._make().get(key)
+
+
+def _feedback_config(course: Course) -> Config:
+    """Those of the settings that feedback depends on; the gradebook's address is for no worker."""
+    converter = GenerateFeedback(coursedir=course.nbgrader(""), config=course.config)
+    named = [*converter.preprocessors, *course.config.HTMLExporter.get("preprocessors", [])]
+    steps = [import_item(step) if isinstance(step, str) else step for step in named]
+    users = [GenerateFeedback, converter.exporter_class, *steps]
+    names = {base.__name__ for user in users for base in getattr(user, "__mro__", ())}
+    return Config({name: part for name, part in course.config.items() if name in names})
 
 
 def _steps(wanted: list[Any], course: Course) -> list[Callable]:
