@@ -14,7 +14,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from skiplab.lesson.networks import PlainBlock
+
 Weights = dict[str, Tensor]
+# Keyword arguments of a student's class. A string names one of the classes of `GIVEN`.
+Arguments = dict[str, int | str]
+
+
+class LinearBlock(nn.Module):
+    """A block with a sign: `layer(X)`, and no activation that would hide another after it."""
+
+    def __init__(self, width: int) -> None:
+        """Make the layer, for `width` numbers per example."""
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Apply the layer."""
+        return self.layer(X)
+
+
+GIVEN = {"PlainBlock": PlainBlock, "LinearBlock": LinearBlock}
 
 # More examples than any student's guess at a batch size.
 MANY = 130
@@ -48,7 +68,7 @@ class Size:
         scale: how large inputs, biases and upstream gradients are.
     """
 
-    arguments: dict[str, int]
+    arguments: Arguments
     examples: int
     scale: float = 1.0
 
@@ -64,7 +84,7 @@ class Trial:
             challenge's first trial a third has as many as the second, and a fourth many more.
     """
 
-    arguments: dict[str, int]
+    arguments: Arguments
     weights: Weights
     batches: tuple[Batch, ...]
 
@@ -101,7 +121,7 @@ class TrainingChallenge:
     """
 
     seed: int
-    arguments: dict[str, int]
+    arguments: Arguments
     weights: Weights
     data: tuple[Tensor, Tensor]
     epochs: int = 100
@@ -113,22 +133,39 @@ def fresh_seed() -> int:
     return secrets.randbelow(2**31)
 
 
-def draw_weights(network: nn.Module, generator: torch.Generator, scale: float) -> Weights:
+def construct(network: Callable[..., nn.Module], arguments: Arguments) -> nn.Module:
+    """Make a network of a challenge's size.
+
+    Args:
+        network: the class.
+        arguments: its keyword arguments, as a trial has them.
+    """
+    given = {k: GIVEN[v] if isinstance(v, str) else v for k, v in arguments.items()}
+    return network(**given)
+
+
+def draw_weights(
+    network: nn.Module, generator: torch.Generator, scale: float, sign: int = 1
+) -> Weights:
     """Draw weights *and biases* that keep the network alive under ReLU.
 
     Args:
         network: a network; only the names and shapes of its parameters are used.
         generator: the source of randomness.
         scale: how large the biases are, to go with inputs of that size.
+        sign: of parameters that are single numbers, 1 or -1.
 
     Returns:
         Parameter name -> values: matrices with variance 2/n_in (He et al. 2015, 1502.01852,
         section 2.2), so that neither signal nor gradient fades or explodes with depth; vectors
-        with standard deviation scale / 2.
+        with standard deviation scale / 2; single numbers between 0.3 and 0.8, or -0.3 and -0.8.
     """
     weights = {}
     for name, parameter in network.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
+        if parameter.dim() == 0:  # a factor: clearly neither 0 nor 1, whatever the scale
+            weights[name] = sign * (0.3 + 0.5 * torch.rand((), generator=generator))
+            continue
         is_matrix = parameter.dim() > 1
         weights[name] = noise * ((2 / parameter[0].numel()) ** 0.5 if is_matrix else scale / 2)
     return weights
@@ -185,10 +222,11 @@ def draw_trial(
     Raises:
         RuntimeError: no such trial was found; the reference can then not be tested this way.
     """
-    network = reference(**size.arguments).float()
+    network = construct(reference, size.arguments).float()
     lengths = [size.examples, *([size.examples, MANY] if thorough else [])]
     for _ in range(50):
-        weights = draw_weights(network, generator, size.scale)
+        # Of either sign, and surely so: a factor inside a ReLU shows if it is negative only.
+        weights = draw_weights(network, generator, size.scale, sign=-1 if thorough else 1)
         load_weights(network, weights)
         # Draw more examples than needed and keep those that are away from every kink.
         X = size.scale * torch.randn(

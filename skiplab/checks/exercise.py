@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from textwrap import indent
 from typing import Any
@@ -14,7 +14,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from skiplab.checks.challenge import Challenge, Size, TrainingChallenge, draw_trial
+from skiplab.checks.challenge import (
+    GIVEN,
+    Arguments,
+    Challenge,
+    Size,
+    TrainingChallenge,
+    construct,
+    draw_trial,
+)
 from skiplab.lesson.data import make_data
 
 # Whoever checks a class asks the same again and again. What is asked, and what else depends on the
@@ -34,6 +42,8 @@ class Misconception:
         forward: the wrong function, as text.
         after: code that follows the class, where the mistake needs some.
         same: other ways to write the same mistake, which behave in the same way.
+        head: the class's text down to the line before `forward`, where the mistake is in there; ""
+            where that is as the exercise has it.
         numbers: whether its numbers follow from the challenge alone. They do not where it draws
             random numbers or uses something from outside; then it is known by its behaviour.
     """
@@ -45,6 +55,7 @@ class Misconception:
     forward: str
     after: str = ""
     same: tuple[str, ...] = ()
+    head: str = ""
     numbers: bool = True
 
 
@@ -56,11 +67,15 @@ class Exercise:
         answer: the `grade_id` of the answer cell, as in "skipnet7".
         name: the class's name.
         lesson: the lesson it belongs to.
-        head: the class's text down to the line before `forward`, as the lesson gives it.
+        head: the class's text down to the line before `forward`, as the lesson gives it; where
+            students write a part of it, with that part right.
         forward: the right `forward`, as text.
         misconceptions: wrong ones; of several that match, the first names the mistake.
         sizes: the size of each trial; the first has all widths equal, the last is the lesson's.
         input_shape: shape of one example, from the constructor arguments.
+        output_shape: shape of a result, in the words of a check.
+        writes_init: whether students write a part of `__init__`, too.
+        starts: the value that a parameter must start with, for those that are single numbers.
         rival: a network, trained likewise, whose loss the trained network must stay below; None
             where an exercise asks for no training.
         loss_bound: what the loss after the short training must stay below.
@@ -73,21 +88,26 @@ class Exercise:
     forward: str
     misconceptions: tuple[Misconception, ...]
     sizes: tuple[Size, ...]
-    input_shape: Callable[[dict[str, int]], tuple[int, ...]]
+    input_shape: Callable[[Arguments], tuple[int, ...]]
+    output_shape: str = "(examples, output_size)"
+    writes_init: bool = False
+    starts: dict[str, float] = field(default_factory=dict)
     rival: Exercise | None = None
     loss_bound: float = float("inf")
 
-    def source(self, forward: str | None = None, after: str = "") -> str:
-        """Return the text of the class with the right `forward`, or with another."""
+    def source(self, forward: str | None = None, after: str = "", head: str = "") -> str:
+        """Return the text of the class with the right `forward` and head, or with others."""
         body = indent((forward or self.forward).strip("\n"), "    ")
-        return f"{self.head.strip()}\n\n{body}\n\n{after}".rstrip() + "\n"
+        return f"{(head or self.head).strip()}\n\n{body}\n\n{after}".rstrip() + "\n"
 
-    def network(self, forward: str | None = None, after: str = "") -> type[nn.Module]:
-        """Return the class with the right `forward`, or with another.
+    def network(
+        self, forward: str | None = None, after: str = "", head: str = ""
+    ) -> type[nn.Module]:
+        """Return the class with the right `forward` and head, or with others.
 
         Only text of the course itself comes here, never a student's.
         """
-        return _compile(self.source(forward, after), self.name)
+        return _compile(self.source(forward, after, head), self.name)
 
     def draw_challenge(self, seed: int) -> Challenge:
         """Draw a challenge, or find the one that was drawn before.
@@ -135,7 +155,7 @@ def _draw_training(exercise: Exercise, seed: int) -> TrainingChallenge:
     arguments = exercise.sizes[-1].arguments
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = exercise.network()(**arguments).float()
+        model = construct(exercise.network(), arguments).float()
     weights = {name: values.detach() for name, values in model.named_parameters()}
     data = make_data(64, arguments["input_size"], arguments["output_size"], seed=seed)
     return TrainingChallenge(seed, arguments, weights, data)
@@ -143,7 +163,7 @@ def _draw_training(exercise: Exercise, seed: int) -> TrainingChallenge:
 
 @cache
 def _compile(source: str, name: str) -> type[nn.Module]:
-    namespace: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional, "np": np}
+    namespace: dict[str, Any] = {"torch": torch, "nn": nn, "F": nn.functional, "np": np} | GIVEN
     with torch.random.fork_rng(devices=[]):  # some misconceptions make a network right away
         exec(compile(source, f"<{name}>", "exec"), namespace)
     return namespace[name]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skiplab.checks.challenge import Challenge, TrainingChallenge, load_weights
+from skiplab.checks.challenge import Challenge, TrainingChallenge, construct, load_weights
 from skiplab.checks.exercise import KEPT, Exercise, Misconception
 from skiplab.checks.observe import (
     Problem,
@@ -33,7 +33,7 @@ WIRING = {
     "implemented": "forward is implemented",
     "builds": "the network can be made in any size, with the layers of the exercise",
     "runs": "it runs on one example and on several, in train and in eval mode",
-    "returns": "it returns float32 numbers of shape (examples, output_size)",
+    "returns": "it returns float32 numbers of shape {shape}",
     "pure": "it leaves its input and its weights as they are",
     "repeatable": "the same input gives the same output",
     "rows": "each example is computed on its own",
@@ -247,6 +247,23 @@ def _matching(
     return None
 
 
+def _made_alike(exercise: Exercise, seed: int, seen: WiringObservation) -> Misconception | None:
+    """Find the first catalogued misconception that goes wrong in the making as this one did."""
+    mine = _making(seen)
+    for wrong in exercise.misconceptions:
+        if wrong.head:
+            other = _seen_of(exercise, wrong, seed)
+            if _making(other) == mine:
+                return wrong
+    return None
+
+
+def _making(seen: WiringObservation) -> tuple[Any, ...]:
+    """What was seen of a network before its first call."""
+    problem = seen.problem and (seen.problem.kind, seen.problem.phase)
+    return problem, seen.missing, {name: values[0] for name, values in seen.starts.items()}
+
+
 def _alike_at_a_glance(
     exercise: Exercise, seed: int, seen: WiringObservation, unsteady: bool
 ) -> list[Misconception]:
@@ -265,7 +282,7 @@ def _catalogue_at_a_glance(exercise: Exercise, seed: int) -> list[tuple[Misconce
     challenge = exercise.draw_challenge(seed)
     with quiet():
         return [
-            (wrong, glance(exercise.network(wrong.forward, wrong.after), challenge))
+            (wrong, glance(exercise.network(wrong.forward, wrong.after, wrong.head), challenge))
             for wrong in exercise.misconceptions
         ]
 
@@ -273,7 +290,7 @@ def _catalogue_at_a_glance(exercise: Exercise, seed: int) -> list[tuple[Misconce
 @lru_cache(maxsize=2 * KEPT)
 def _seen_of(exercise: Exercise, wrong: Misconception, seed: int) -> WiringObservation:
     """Ask a misconception the challenge of this seed, but for the lesson's own sizes."""
-    network = exercise.network(wrong.forward, wrong.after)
+    network = exercise.network(wrong.forward, wrong.after, wrong.head)
     return observe_wiring(network, exercise.draw_challenge(seed).small())
 
 
@@ -284,7 +301,7 @@ def _behaviour_of(
     """Say how a misconception behaves in the challenge of this seed."""
     if small:
         return _behaviour(_seen_of(exercise, wrong, seed))
-    network = exercise.network(wrong.forward, wrong.after)
+    network = exercise.network(wrong.forward, wrong.after, wrong.head)
     return _behaviour(observe_wiring(network, exercise.draw_challenge(seed)))
 
 
@@ -355,10 +372,11 @@ class _Look:
                     "  where     the line `def forward(self, X):`: its spelling, and its "
                     "indentation, which is that of __init__."
                 )
+            where = "__init__" if problem.phase == "build" else "forward"
             # The stub raises it bare; PyTorch's own say what is not implemented.
             if problem.code.startswith("raise NotImplementedError") or not problem.message:
                 return (
-                    f"{name}.forward is not implemented yet.\n"
+                    f"{name}.{where} is not implemented yet.\n"
                     "  where     the answer cell: put your code in place of "
                     "`raise NotImplementedError()`, run the cell, then run this one again."
                 )
@@ -372,18 +390,27 @@ class _Look:
                 f"{name} is {problem.message}, where the class is needed.\n"
                 f"  where     names that you gave twice: {name} should stay the class itself."
             )
+        where = "  where     __init__: the exercise needs it as it was given."
+        if self.exercise.writes_init:
+            where = "  where     __init__: the names, kinds and sizes that the exercise asks for."
         if problem:
             return (
                 f"{name} cannot be made, or cannot take the exercise's weights.\n"
-                f"  seen      {_problem_in_words(problem)}\n"
-                "  where     __init__: the exercise needs it as it was given."
+                f"  seen      {_problem_in_words(problem)}\n{where}"
             )
         if self.seen.missing:
             return (
                 f"{name} does not have the layers of the exercise.\n"
-                f"  seen      {'; '.join(self.seen.missing[:3])}\n"
-                "  where     __init__: the exercise needs it as it was given."
+                f"  seen      {'; '.join(self.seen.missing[:3])}\n{where}"
             )
+        for parameter, wanted in self.exercise.starts.items():
+            started = self.seen.starts.get(parameter, [])
+            if started != [wanted] * len(self.challenge.trials):
+                return (
+                    f"{name}: {parameter} does not start at {wanted:g}.\n"
+                    f"  seen      {_numbers(started)}, in networks of "
+                    f"{len(self.challenge.trials)} sizes\n{where}"
+                )
         return ""
 
     def runs(self) -> str:
@@ -567,6 +594,7 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
             f"the course's own {exercise.name} fails: {broken.kind} {broken.message}"
         )
     look = _Look(exercise, challenge, seen, expected)
+    lines = WIRING | {"returns": WIRING["returns"].format(shape=exercise.output_shape)}
     held: dict[str, bool | None] = dict.fromkeys(WIRING)
     if not _is_plausible(seen, expected):
         held["runs"] = False
@@ -574,7 +602,7 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
             f"{exercise.name} was not seen as it was asked.\n"
             "  where     code that changes how Python, PyTorch or the checks work."
         )
-        return Verdict(title, held, WIRING, "runs", message)
+        return Verdict(title, held, lines, "runs", message)
     message = diagnosis = ""
     for name in WIRING:
         message = getattr(look, name)()
@@ -583,9 +611,13 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
             diagnosis = name
             break
     if not message:
-        return Verdict(title, held, WIRING)
-    if diagnosis not in ("implemented", "builds"):
-        wrong = _matching(exercise, challenge, seen)
+        return Verdict(title, held, lines)
+    if diagnosis != "implemented":
+        wrong = (
+            _made_alike(exercise, challenge.seed, seen)
+            if diagnosis == "builds"
+            else _matching(exercise, challenge, seen)
+        )
         if wrong is not None:
             facts = [
                 line
@@ -596,7 +628,7 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
                 [f"{exercise.name}: {wrong.mistake}.", *facts, f"  where     {wrong.look}"]
             )
             diagnosis = wrong.name
-    return Verdict(title, held, WIRING, diagnosis, message)
+    return Verdict(title, held, lines, diagnosis, message)
 
 
 def _is_plausible(seen: WiringObservation, expected: WiringObservation) -> bool:
@@ -721,7 +753,7 @@ def _rival_loss(rival: Exercise, challenge: TrainingChallenge) -> float:
 def _loss(exercise: Exercise, challenge: TrainingChallenge, weights: dict[str, Tensor]) -> float:
     """Work out the loss that weights give in the right network."""
     with torch.random.fork_rng(devices=[]):
-        model = exercise.network()(**challenge.arguments).float()
+        model = construct(exercise.network(), challenge.arguments).float()
     load_weights(model, weights)
     X, y = challenge.data
     with torch.no_grad():

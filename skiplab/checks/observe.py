@@ -23,11 +23,13 @@ import torch
 from torch import Tensor, nn
 
 from skiplab.checks.challenge import (
+    Arguments,
     Batch,
     Challenge,
     TrainingChallenge,
     Trial,
     Weights,
+    construct,
     load_weights,
 )
 from skiplab.lesson.training import train_model
@@ -92,6 +94,8 @@ class WiringObservation:
         runs: the calls of `forward`.
         layer_inputs: layer -> what it was called with in turn, in one call of `forward`.
         extra_used: parameters that the exercise does not have and the output depends on.
+        starts: parameter -> its value in a new network, for each trial; of those parameters that
+            are single numbers.
     """
 
     problem: Problem | None = None
@@ -99,6 +103,7 @@ class WiringObservation:
     runs: list[Run] = field(default_factory=list)
     layer_inputs: dict[str, list[Tensor]] = field(default_factory=dict)
     extra_used: list[str] = field(default_factory=list)
+    starts: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -157,9 +162,9 @@ def quiet() -> Iterator[None]:
         random.setstate(python_state)
 
 
-def _build(network: Callable[..., nn.Module], arguments: dict[str, int]) -> nn.Module:
+def _build(network: Callable[..., nn.Module], arguments: Arguments) -> nn.Module:
     """Build the student's network on the CPU in float32, whatever defaults are set."""
-    model = network(**arguments)
+    model = construct(network, arguments)
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected an nn.Module, got {type(model).__name__}")
     return model.to(device="cpu", dtype=torch.float32)
@@ -168,21 +173,53 @@ def _build(network: Callable[..., nn.Module], arguments: dict[str, int]) -> nn.M
 def _missing_parameters(model: nn.Module, weights: Weights) -> list[str]:
     """List the parameters that are absent or of another shape."""
     missing = []
+    parameters = _parameters(model)
     for name, values in weights.items():
-        try:
-            shape = tuple(model.get_parameter(name).shape)
-        except AttributeError:
-            missing.append(f"{name} is not there")
+        if name not in parameters:
+            missing.append(_in_place_of(model, name))
             continue
+        shape = tuple(_shaped(parameters[name], values).shape)
         if shape != tuple(values.shape):
-            missing.append(f"{name} has shape {shape}, not {tuple(values.shape)}")
+            wanted = tuple(values.shape) if values.dim() else "of one number"
+            missing.append(f"{name} has shape {shape}, not {wanted}")
     if not missing:
         names: dict[int, str] = {}
         for name in weights:
-            first = names.setdefault(id(model.get_parameter(name)), name)
+            first = names.setdefault(id(parameters[name]), name)
             if first != name:
                 missing.append(f"{name} is the same as {first}")
-    return missing
+    return list(dict.fromkeys(missing))
+
+
+def _in_place_of(model: nn.Module, name: str) -> str:
+    """Say what there is where a parameter should be."""
+    found: Any = model
+    parts = name.split(".")
+    for number, part in enumerate(parts, start=1):
+        if isinstance(found, nn.Module) and not hasattr(found, part):
+            return f"{name} is not there"
+        found = getattr(found, part)
+        if number < len(parts) and not isinstance(found, nn.Module):
+            path, kind = ".".join(parts[:number]), type(found).__name__
+            return f"{path} is of type {kind}, which registers no layers"
+    if isinstance(found, nn.Parameter):
+        return f"{name} belongs to the class, not to each {type(model).__name__} made of it"
+    return f"{name} is of type {type(found).__name__}, not nn.Parameter"
+
+
+def _shaped(tensor: Tensor, values: Tensor) -> Tensor:
+    """A parameter or its gradient; one that is to be a single number may have any shape."""
+    return tensor.reshape(()) if values.dim() == 0 and tensor.numel() == 1 else tensor
+
+
+def _shared_parameters(model: nn.Module, other: nn.Module, weights: Weights) -> list[str]:
+    """List the parameters that two networks, each made on its own, have in common."""
+    mine, others = _parameters(model), _parameters(other)
+    return [
+        f"{name} is one and the same in every {type(model).__name__}"
+        for name in weights
+        if mine[name] is others.get(name)
+    ]
 
 
 def _parameters(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -210,7 +247,9 @@ def _extra_parameters(
     }
 
 
-def _randomise_extra(model: nn.Module, weights: Weights, done: set[int]) -> bool:
+def _randomise_extra(
+    model: nn.Module, weights: Weights, done: set[int], generator: torch.Generator
+) -> bool:
     """Give parameters beyond the exercise's random values: where they are used, it will show.
 
     Returns:
@@ -220,7 +259,7 @@ def _randomise_extra(model: nn.Module, weights: Weights, done: set[int]) -> bool
     new = [parameter for parameter in extra if id(parameter) not in done]
     with torch.no_grad():
         for parameter in new:
-            parameter.uniform_(-1, 1)
+            parameter.uniform_(-1, 1, generator=generator)
             done.add(id(parameter))
     return bool(new)
 
@@ -231,7 +270,7 @@ def _changed_weights(model: nn.Module, weights: Weights) -> list[str]:
     return [
         name
         for name, values in weights.items()
-        if name not in parameters or not torch.equal(parameters[name], values)
+        if name not in parameters or not torch.equal(_shaped(parameters[name], values), values)
     ]
 
 
@@ -291,7 +330,9 @@ def _pull_back(
     parameters = _parameters(model)
     tensors = {"X": X} | {name: parameters.get(name) for name in weights}
     run.gradients = {
-        name: None if tensor is None or tensor.grad is None else tensor.grad.detach().clone()
+        name: None
+        if tensor is None or tensor.grad is None
+        else _shaped(tensor.grad.detach().clone(), weights.get(name, X))
         for name, tensor in tensors.items()
     }
     return [
@@ -311,10 +352,18 @@ def _observe_trial(
     """Run one trial and add what was seen to the observation."""
     model = _build(network, trial.arguments)
     seen.missing = _missing_parameters(model, trial.weights)
+    if index == 0 and not seen.missing:
+        other = _build(network, trial.arguments)
+        seen.missing = _shared_parameters(model, other, trial.weights)
     if seen.missing:
         return
+    for name, values in trial.weights.items():
+        if values.dim() == 0:
+            start = float(model.get_parameter(name).detach())
+            seen.starts.setdefault(name, []).append(start)
     randomised: set[int] = set()
-    _randomise_extra(model, trial.weights, randomised)
+    generator = torch.Generator().manual_seed(seeds[0])
+    _randomise_extra(model, trial.weights, randomised, generator)
     # Whether nothing of the student's has run since the weights were last looked at.
     intact = False
     plain = all(
@@ -341,7 +390,8 @@ def _observe_trial(
         for mode in ("train", "eval"):
             model.train(mode == "train")
             call(number, mode, first)
-            if _randomise_extra(model, trial.weights, randomised):  # made only now, in forward
+            # Some may have been made only now, in forward.
+            if _randomise_extra(model, trial.weights, randomised, generator):
                 intact = False  # they may share memory with the weights
 
             leaf = batch.X.clone().requires_grad_()
@@ -372,7 +422,7 @@ def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
     A layer whose weights are used without calling it, as in `X @ self.layer_1.weight.T`, leaves
     no trace; the list is then empty.
     """
-    layers = dict.fromkeys(name.rpartition(".")[0] for name in trial.weights)
+    layers = dict.fromkeys(name.rpartition(".")[0] for name in trial.weights if "." in name)
     inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
 
     def note(name: str, arguments: tuple[Any, ...]) -> None:
@@ -409,9 +459,16 @@ def glance(network: Callable[..., nn.Module], challenge: Challenge) -> Run:
     """
     trial = challenge.trials[0]
     run = Run(0, "1 train")
-    torch.default_generator.manual_seed(_seeds(challenge)[0])
+    seed = _seeds(challenge)[0]
+    try:
+        model = _build(network, trial.arguments)
+    except Exception as error:
+        run.problem = describe_problem(error, "build")
+        return run
+    _randomise_extra(model, trial.weights, set(), torch.Generator().manual_seed(seed))
+    torch.default_generator.manual_seed(seed)
     given = trial.batches[1].X
-    _call(_build(network, trial.arguments), run, given.clone(), given, trial.weights)
+    _call(model, run, given.clone(), given, trial.weights)
     return run
 
 

@@ -7,68 +7,25 @@ depth. Where two mistakes make the same network, they are one entry.
 from __future__ import annotations
 
 from skiplab.checks.exercise import Misconception
+from skiplab.checks.wrong_forwards import OTHER_ACTIVATIONS, Forward, general_mistakes, written
 
 
-def _function(lines: list[str]) -> str:
-    return "def forward(self, X):\n" + "\n".join(f"    {line}" for line in lines)
-
-
-class Chain:
-    """The right `forward` as lines, and ways to make a wrong one of it."""
+class Chain(Forward):
+    """A chain's `forward`, and ways to make a wrong one of it."""
 
     def __init__(self, depth: int, skip: bool) -> None:
         """Write down the right one for `depth` layers, with or without a skip."""
         self.depth = depth
         self.skip = skip
-        self.first = ["S = self.skip_layer(X)"] if skip else []
-        self.steps = [f"X = self.relu(self.layer_{k}(X))" for k in range(1, depth + 1)]
-        self.last = ["return self.relu(X + S)" if skip else "return X"]
-
-    def right(self) -> str:
-        """Return the right `forward`."""
-        return _function([*self.first, *self.steps, *self.last])
-
-    def having(
-        self,
-        steps: list[str] | None = None,
-        last: str | None = None,
-        first: list[str] | None = None,
-    ) -> str:
-        """Return a `forward` with some of its three parts replaced."""
-        return _function(
-            [
-                *(self.first if first is None else first),
-                *(self.steps if steps is None else steps),
-                *(self.last if last is None else last.split("\n")),
-            ]
+        super().__init__(
+            ["S = self.skip_layer(X)"] if skip else [],
+            self.every("X = self.relu(self.layer_{k}(X))"),
+            "return self.relu(X + S)" if skip else "return X",
         )
-
-    def at(self, k: int, *lines: str) -> list[str]:
-        """Return the steps with that of layer k replaced by lines."""
-        return [*self.steps[: k - 1], *lines, *self.steps[k:]]
 
     def every(self, template: str) -> list[str]:
         """Return the steps written another way; `{k}` stands for the layer's number."""
         return [template.format(k=k) for k in range(1, self.depth + 1)]
-
-    def end(self, template: str) -> str:
-        """Return the last line with its value put into another expression."""
-        value = self.last[0].removeprefix("return ")
-        return "return " + template.format(value)
-
-
-OTHER_ACTIVATIONS = {
-    "sigmoid": "torch.sigmoid({})",
-    "tanh": "torch.tanh({})",
-    "leaky-relu": "F.leaky_relu({})",
-    "gelu": "F.gelu({})",
-    "elu": "F.elu({})",
-    "silu": "F.silu({})",
-    "softplus": "F.softplus({})",
-    "abs": "torch.abs({})",
-    "relu6": "F.relu6({})",
-    "clamp": "torch.clamp({}, 0, 1)",
-}
 
 
 def _activation_mistakes(chain: Chain) -> list[Misconception]:
@@ -111,7 +68,7 @@ def _activation_mistakes(chain: Chain) -> list[Misconception]:
                 "Look at what follows each layer, and at what self.relu is in __init__.",
                 chain.having(
                     chain.every("X = " + template.format("self.layer_{k}(X)")),
-                    chain.last[0].replace("self.relu(X + S)", template.format("X + S")),
+                    chain.last.replace("self.relu(X + S)", template.format("X + S")),
                 ),
             )
         )
@@ -344,7 +301,7 @@ def _gradient_mistakes(chain: Chain) -> list[Misconception]:
     """The value is right, and the gradient does not get through."""
     n, skip = chain.depth, chain.skip
     look = "Look for detach, .data, no_grad, .numpy() or .item() on the way."
-    inside = "\n".join(f"    {line}" for line in [*chain.steps, *chain.last])
+    inside = "\n".join(f"    {line}" for line in [*chain.steps, chain.last])
     found = [
         Misconception(
             "detached",
@@ -356,7 +313,7 @@ def _gradient_mistakes(chain: Chain) -> list[Misconception]:
                 chain.having(last=chain.end("({}).data")),
                 chain.having(last=chain.end("torch.from_numpy(({}).detach().numpy())")),
                 chain.having(last=chain.end("torch.tensor(({}).tolist())")),
-                _function([*chain.first, "with torch.no_grad():", *inside.split("\n")]),
+                written([*chain.first, "with torch.no_grad():", *inside.split("\n")]),
             ),
         ),
         Misconception(
@@ -438,244 +395,16 @@ def _gradient_mistakes(chain: Chain) -> list[Misconception]:
     return found
 
 
-def _purity_mistakes(chain: Chain, name: str) -> list[Misconception]:
-    """Memory, randomness, other examples, the wrong kind of result, or side effects."""
+def _other_mistakes(chain: Chain) -> list[Misconception]:
+    """No layer at all, a skip that is not asked for, and layers made anew."""
     n, skip = chain.depth, chain.skip
     found = [
-        Misconception(
-            "returns-none",
-            "wrong kind of result",
-            "forward returns None: it has no return, or nothing after it",
-            "A function without return gives back None. See the last line of your forward.",
-            chain.having(last=chain.last[0].replace("return ", "X = ")),
-        ),
-        Misconception(
-            "returns-tuple",
-            "wrong kind of result",
-            "forward returns a tuple, not one tensor",
-            "A comma after return makes a tuple. See the last line of your forward.",
-            chain.having(last=chain.last[0] + ",", first=chain.first),
-            same=(chain.having(last=chain.end("({}, X)")),),
-        ),
-        Misconception(
-            "returns-list",
-            "wrong kind of result",
-            "forward returns a list, not one tensor",
-            "See the last line of your forward.",
-            chain.having(last=chain.end("[{}]")),
-            same=(chain.having(last=chain.end("({}).tolist()")),),
-        ),
-        Misconception(
-            "returns-array",
-            "wrong kind of result",
-            "forward returns a NumPy array, which carries no gradient",
-            "Stay with tensors from the input to the output.",
-            chain.having(last=chain.end("({}).detach().numpy()")),
-        ),
-        Misconception(
-            "double",
-            "wrong dtype",
-            "the output is float64, the network's numbers are float32",
-            "Look for .double() or a dtype that you set.",
-            chain.having(last=chain.end("({}).double()")),
-        ),
-        Misconception(
-            "half",
-            "wrong dtype",
-            "the output is float16, the network's numbers are float32",
-            "Look for .half() or a dtype that you set.",
-            chain.having(last=chain.end("({}).half()")),
-        ),
-        Misconception(
-            "integer",
-            "wrong dtype",
-            "the output is rounded to whole numbers",
-            "Look for .int(), .long() or a dtype that you set.",
-            chain.having(last=chain.end("({}).long()")),
-            same=(chain.having(last=chain.end("({}).to(torch.int64)")),),
-        ),
-        Misconception(
-            "squeezed",
-            "squeeze",
-            "for a batch of one example the output loses its first dimension",
-            "Look for squeeze. The output has shape (examples, output_size), for one example too.",
-            chain.having(last=chain.end("({}).squeeze()")),
-        ),
-        Misconception(
-            "flattened",
-            "squeeze",
-            "the output is one long row, where a row for each example is asked for",
-            "Look for flatten, view or reshape.",
-            chain.having(last=chain.end("({}).flatten()")),
-            same=(chain.having(last=chain.end("({}).reshape(-1)")),),
-        ),
-        Misconception(
-            "output-averaged-over-batch",
-            "batch statistics",
-            "the output is averaged over the examples of the batch",
-            "Look for mean or sum over the first dimension.",
-            chain.having(last=chain.end("({}).mean(dim=0, keepdim=True)")),
-        ),
-        Misconception(
-            "batch-mean-subtracted",
-            "batch statistics",
-            "the mean over the batch is subtracted, so examples change each other's output",
-            "Each example must be computed without looking at the others.",
-            chain.having(first=[*chain.first, "X = X - X.mean(dim=0)"]),
-        ),
-        Misconception(
-            "batch-normalised",
-            "batch statistics",
-            "batch statistics are used, so examples change each other's output",
-            "The network asked for has no normalisation.",
-            chain.having(
-                [
-                    *chain.steps[:1],
-                    "X = (X - X.mean(dim=0)) / (X.std(dim=0, unbiased=False) + 1e-5)",
-                    *chain.steps[1:],
-                ]
-            ),
-        ),
-        Misconception(
-            "first-example-for-all",
-            "broadcasting",
-            "every example gets the output of the first one",
-            "Look for an index such as [0] or [:1], and for what is then broadcast over the batch.",
-            chain.having([*chain.steps, "X = X[:1].expand(len(X), -1)"])
-            if not skip
-            else chain.having(last="return self.relu(X + S)[:1].expand(len(X), -1)"),
-        ),
-        Misconception(
-            "noise",
-            "randomness",
-            "the same input gives another output each time, in eval mode, too: "
-            "random numbers are at work",
-            "Look for noise, or a dropout that is not told the mode. Nothing here is random.",
-            chain.having(last=chain.end("{} + 0.1 * torch.randn_like(X)")),
-            same=(
-                chain.having([*chain.steps[:1], "X = F.dropout(X, 0.5)", *chain.steps[1:]]),
-                chain.having([*chain.steps[:1], "X = X + torch.rand(1)", *chain.steps[1:]]),
-            ),
-            numbers=False,
-        ),
-        Misconception(
-            "dropout",
-            "randomness",
-            "in train mode the same input gives another output each time: "
-            "there is a dropout that the exercise does not ask for",
-            "Nothing in the network asked for is random.",
-            chain.having(
-                [*chain.steps[:1], "X = F.dropout(X, 0.5, self.training)", *chain.steps[1:]]
-            ),
-            numbers=False,
-        ),
-        Misconception(
-            "remembers",
-            "state",
-            "the output depends on what the network was fed before, or on random numbers that are "
-            "not PyTorch's",
-            "Look for attributes of self that forward changes: it should only read them.",
-            chain.having(
-                first=["self.calls = getattr(self, 'calls', 0) + 1", *chain.first],
-                last=chain.end("({}) * self.calls"),
-            ),
-            same=(
-                chain.having(
-                    first=[
-                        "self.seen = 0.9 * getattr(self, 'seen', 0.0) + 0.1 * X.detach().mean()",
-                        *chain.first,
-                    ],
-                    steps=[*chain.steps[:1], "X = X - self.seen", *chain.steps[1:]],
-                ),
-            ),
-            numbers=False,
-        ),
-        Misconception(
-            "differs-in-eval",
-            "state",
-            "in eval mode the network computes something else than in train mode",
-            "Nothing in the network asked for depends on self.training.",
-            chain.having(last=chain.end("({}) * (1.0 if self.training else 0.5)")),
-        ),
-        Misconception(
-            "input-overwritten",
-            "input modified",
-            "forward changes its input in place",
-            "A name ending in an underscore, or -=, *= and the like, changes the tensor itself.",
-            chain.having(["X.mul_(0.5)", *chain.steps]),
-        ),
-        Misconception(
-            "input-relued-in-place",
-            "input modified",
-            "forward changes its input in place, with a ReLU",
-            "A name ending in an underscore, or inplace=True, changes the tensor itself.",
-            chain.having(first=[*chain.first, "X = torch.relu_(X)"]),
-            same=(chain.having(first=[*chain.first, "X = F.relu(X, inplace=True)"]),),
-        ),
-        Misconception(
-            "input-changed-afterwards",
-            "input modified",
-            "the output is right, but forward changes its input in place on the way",
-            "A name ending in an underscore, or -=, *= and the like, changes the tensor itself.",
-            chain.having(
-                first=["given = X", *chain.first],
-                last="given.data.zero_()\n" + chain.last[0],
-            ),
-        ),
-        Misconception(
-            "weights-modified",
-            "weights modified",
-            "forward changes the weights of the network",
-            "Training changes the weights; forward only uses them.",
-            chain.having(first=["self.layer_1.weight.data.mul_(0.9)", *chain.first]),
-        ),
-        Misconception(
-            "weights-modified-afterwards",
-            "weights modified",
-            "the output is right, but forward changes the weights of the network on the way",
-            "Training changes the weights; forward only uses them.",
-            chain.having(last=f"self.layer_{n}.weight.data.mul_(0.9)\n" + chain.last[0]),
-        ),
-        Misconception(
-            "global-network",
-            "a global network used for self",
-            "forward uses another network's layers, not its own",
-            "Inside the class, the layers are reached through self: self.layer_1, not net.layer_1.",
-            chain.right().replace("self.", "net.").replace("forward(net.", "forward(self."),
-            after=f"net = {name}(512, 32)",
-            numbers=False,
-        ),
         Misconception(
             "returns-input",
             "layer dropped",
             "forward gives back its input: no layer is used",
             "The output of one layer is the input of the next.",
             chain.having([], "return X", []),
-        ),
-        Misconception(
-            "returns-zeros",
-            "scaled",
-            "the output is zero whatever the input",
-            "Look for a multiplication by 0, or for a result that is never used.",
-            chain.having(last=chain.end("({}) * 0")),
-            same=(chain.having(last=chain.end("torch.zeros_like({}) * X.sum()")),)
-            if skip
-            else (chain.having([*chain.steps, "X = X - X"]),),
-        ),
-        Misconception(
-            "output-scaled",
-            "scaled",
-            "the output is twice what it should be",
-            "Look for a factor, or for something that is added twice.",
-            chain.having(last=chain.end("2 * {}")),
-            same=(chain.having(last=chain.end("{0} + {0}")),),
-        ),
-        Misconception(
-            "output-negated",
-            "subtracted",
-            "the output has the wrong sign",
-            "Look for a minus.",
-            chain.having(last=chain.end("-{}")),
         ),
         Misconception(
             "residual-around-hidden",
@@ -1064,5 +793,6 @@ def misconceptions(name: str, depth: int, skip: bool) -> tuple[Misconception, ..
         *_activation_mistakes(chain),
         *_order_mistakes(chain),
         *_gradient_mistakes(chain),
-        *_purity_mistakes(chain, name),
+        *general_mistakes(chain, f"{name}(512, 32)", "layer_1", f"layer_{depth}"),
+        *_other_mistakes(chain),
     )

@@ -47,6 +47,31 @@ class PlainNetwork(nn.Module):
         return X
 
 
+class PlainBlock(nn.Module):
+    """One layer of a chain: `relu(layer(X))`."""
+
+    def __init__(self, width: int) -> None:
+        """Makes the layer, with torch's default initialisation.
+
+        Args:
+            width: Numbers per example, before and after.
+        """
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+        self.relu = nn.ReLU()
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Applies the layer and the ReLU.
+
+        Args:
+            X: Inputs, of shape (examples, width).
+
+        Returns:
+            Outputs, of the same shape.
+        """
+        return self.relu(self.layer(X))
+
+
 def make_plain_network(
     depth: int,
     activation: str = "relu",
