@@ -50,6 +50,18 @@ SUMS = {
 }
 
 
+IMPORTS = (
+    "import functools, logging, sys, warnings\n"
+    "import torch.nn.functional as F\nimport torch.utils.checkpoint\n\n\n"
+)
+
+
+def _cell(exercise, lines, head=None, before=""):
+    """The text of an answer cell, from the lines of its `forward`."""
+    body = indent(_forward(lines), "    ")
+    return f"{IMPORTS}{before}{head or exercise.head}\n\n{body}\n"
+
+
 def _forward(lines):
     return "def forward(self, X):\n" + indent("\n".join(lines), "    ")
 
@@ -130,18 +142,18 @@ def _loops(depth, skip):
 
 def right_answers(exercise):
     """All right answers to an exercise, as text of a cell, by the name of their style."""
+    kinds = {"residualblock": _blocks, "rezeroblock": _blocks, "residualnet": _nets}
+    return kinds.get(exercise.answer, _chains)(exercise)
+
+
+def _chains(exercise):
     skip = "skip_layer" in exercise.head
     depth = exercise.head.count("self.layer_")
     numbers = range(1, depth + 1)
-    imports = (
-        "import functools, logging, sys, warnings\n"
-        "import torch.nn.functional as F\nimport torch.utils.checkpoint\n\n\n"
-    )
     found = {}
 
-    def add(style, lines, head=None, before="", after=""):
-        text = f"{before}{head or exercise.head}\n\n{indent(_forward(lines), '    ')}\n{after}"
-        found[style] = imports + text
+    def add(style, lines, head=None, before=""):
+        found[style] = _cell(exercise, lines, head, before)
 
     for style, step in STEPS.items():
         lines = [
@@ -194,16 +206,173 @@ def right_answers(exercise):
         + [f"    {line}" for line in steps]
         + ["    return self.relu(x + s)" if skip else "    return x"]
     )
-    found["another-argument-name"] = f"{imports}{exercise.head}\n\n{indent(other, '    ')}\n"
+    found["another-argument-name"] = f"{IMPORTS}{exercise.head}\n\n{indent(other, '    ')}\n"
+    return found | _made_otherwise(exercise)
+
+
+def _made_otherwise(exercise):
+    """The right class, come by in other ways."""
     base = exercise.head.replace(f"class {exercise.name}(", "class Base(")
     body = indent(exercise.forward, "    ")
-    found["inherited"] = f"{base}\n\n{body}\n\n\nclass {exercise.name}(Base):\n    pass\n"
-    found["made-elsewhere"] = f"{base}\n\n{body}\n\n\n{exercise.name} = Base\n"
-    found["annotated"] = (
-        f"{exercise.head}\n\n"
-        + indent(
-            exercise.forward.replace("(self, X)", "(self, X: torch.Tensor) -> torch.Tensor"), "    "
+    typed = exercise.forward.replace("(self, X)", "(self, X: torch.Tensor) -> torch.Tensor")
+    return {
+        "inherited": f"{base}\n\n{body}\n\n\nclass {exercise.name}(Base):\n    pass\n",
+        "made-elsewhere": f"{base}\n\n{body}\n\n\n{exercise.name} = Base\n",
+        "annotated": f"{exercise.head}\n\n{indent(typed, '    ')}\n",
+    }
+
+
+# How the sum of a block may be written, where D is what is added and S the input.
+BLOCK_SUMS = {
+    "plain": "return S + D",
+    "other-way-round": "return D + S",
+    "torch-add": "return torch.add(S, D)",
+    "stacked-sum": "return torch.stack([D, S]).sum(dim=0)",
+    "in-place-on-a-copy": "S = S.clone()\nS += D\nreturn S",
+    "add-method": "return S.add(D)",
+    "sum-builtin": "return sum([D, S])",
+    "minus-minus": "return S - (-D)",
+    "overwritten-afterwards": "X = S + D\nreturn X",
+}
+# How alpha may be made.
+ALPHAS = {
+    "zeros-1": "nn.Parameter(torch.zeros(1))",
+    "zeros": "nn.Parameter(torch.zeros(()))",
+    "number": "nn.Parameter(torch.tensor(0.0))",
+    "list": "nn.Parameter(torch.tensor([0.0]))",
+    "one-by-one": "nn.Parameter(torch.zeros(1, 1))",
+    "told-to-learn": "nn.Parameter(torch.zeros(1), requires_grad=True)",
+    "set-to-0": "nn.Parameter(nn.init.zeros_(torch.empty(1)))",
+    "minus-0": "nn.Parameter(-torch.zeros(1))",
+}
+
+
+def _blocks(exercise):
+    """Right answers to a block."""
+    factor = "self.alpha * " if exercise.writes_init else ""
+    found = {}
+
+    def add(style, lines, head=None, before=""):
+        found[style] = _cell(exercise, lines, head, before)
+
+    for style, step in STEPS.items():
+        add(
+            style, ["S = X", *step.format(layer="self.layer").splitlines(), f"return S + {factor}X"]
         )
-        + "\n"
+    for style, total in BLOCK_SUMS.items():
+        branch = f"D = {factor}self.relu(self.layer(X))"
+        add(f"sum-{style}", ["S = X", branch, *total.splitlines()])
+    right = f"return X + {factor}self.relu(self.layer(X))"
+    add(
+        "row-by-row",
+        [
+            "rows = []",
+            "for x in X:",
+            f"    rows.append({right[7:].replace('X', 'x')})",
+            "return torch.stack(rows)",
+        ],
     )
-    return found
+    add(
+        "inner-function",
+        ["def branch(h):", f"    return {right[11:]}".replace("X", "h"), "return X + branch(X)"],
+    )
+    add(
+        "helper-outside",
+        [f"return plus(X, {right[11:]})"],
+        before="def plus(a, b):\n    return a + b\n\n\n",
+    )
+    add("sequential", [f"return X + {factor}nn.Sequential(self.layer, self.relu)(X)"])
+    add(
+        "sequential-in-init",
+        [f"return X + {factor}self.branch(X)"],
+        head=f"{exercise.head}\n        self.branch = nn.Sequential(self.layer, self.relu)",
+    )
+    add(
+        "unused-layer-in-init",
+        [right],
+        head=f"{exercise.head}\n        self.unused = nn.Linear(width, 3)",
+    )
+    add("identity-module", [right.replace("X +", "nn.Identity()(X) +")])
+    add("another-argument-name", [right])
+    found["another-argument-name"] = found["another-argument-name"].replace("X", "inputs")
+    if exercise.writes_init:
+        given = "nn.Parameter(torch.tensor(0.0))"
+        assert given in exercise.head
+        for style, alpha in ALPHAS.items():
+            add(f"alpha-{style}", [right], head=exercise.head.replace(given, alpha))
+        add(
+            "alpha-registered",
+            [right],
+            head=exercise.head.replace(
+                f"self.alpha = {given}", f"self.register_parameter('alpha', {given})"
+            ),
+        )
+        add("alpha-inside-the-branch", ["return X + (self.relu(self.layer(X)) * self.alpha)"])
+    return found | _made_otherwise(exercise)
+
+
+# How the blocks may be held …
+HOLDERS = {
+    "list-comprehension": "nn.ModuleList([block(width) for _ in range(depth - 2)])",
+    "generator": "nn.ModuleList(block(width) for _ in range(depth - 2))",
+    "sequential": "nn.Sequential(*[block(width) for _ in range(depth - 2)])",
+    "from-2-to-depth": "nn.ModuleList([block(width) for k in range(2, depth)])",
+    "by-keyword": "nn.ModuleList([block(width=width) for _ in range(depth - 2)])",
+    "map": "nn.ModuleList(map(block, [width] * (depth - 2)))",
+}
+# … and gone through.
+ROUNDS = {
+    "loop": "for block in self.blocks:\n    X = block(X)",
+    "index": "for k in range(len(self.blocks)):\n    X = self.blocks[k](X)",
+    "enumerate": "for k, b in enumerate(self.blocks):\n    X = b(X)",
+    "reduce": "X = functools.reduce(lambda h, b: b(h), self.blocks, X)",
+    "sequential": "X = nn.Sequential(*self.blocks)(X)",
+    "children": "for b in self.blocks.children():\n    X = b(X)",
+    "while": "k = 0\nwhile k < len(self.blocks):\n    X = self.blocks[k](X)\n    k += 1",
+    "history": "H = [X]\nfor b in self.blocks:\n    H.append(b(H[-1]))\nX = H[-1]",
+    "forward-method": "for b in self.blocks:\n    X = b.forward(X)",
+}
+
+
+def _nets(exercise):
+    """Right answers to a network of blocks."""
+    found = {}
+    given = "nn.ModuleList(block(width) for _ in range(depth - 2))"
+    assert given in exercise.head
+
+    def add(style, lines, head=None, before=""):
+        found[style] = _cell(exercise, lines, head, before)
+
+    first, last = "X = self.relu(self.first(X))", "return self.last(X)"
+    rounds = {name: lines.splitlines() for name, lines in ROUNDS.items()}
+    for style, step in STEPS.items():
+        add(style, [*step.format(layer="self.first").splitlines(), *rounds["loop"], last])
+    for style, lines in rounds.items():
+        add(f"blocks-{style}", [first, *lines, last])
+    for style, holder in HOLDERS.items():
+        add(
+            f"held-{style}",
+            [first, *rounds["loop"], last],
+            head=exercise.head.replace(given, holder),
+        )
+    held = exercise.head.replace(given, HOLDERS["sequential"])
+    add("blocks-called-as-one", [first, "return self.last(self.blocks(X))"], head=held)
+    appended = (
+        "nn.ModuleList()\n        for _ in range(depth - 2):\n"
+        "            self.blocks.append(block(width))"
+    )
+    add(
+        "held-appended", [first, *rounds["loop"], last], head=exercise.head.replace(given, appended)
+    )
+    add("one-line", ["return self.last(nn.Sequential(self.first, self.relu, *self.blocks)(X))"])
+    add(
+        "unused-layer-in-init",
+        [first, *rounds["loop"], last],
+        head=f"{exercise.head}\n        self.unused = nn.Linear(width, 3)",
+    )
+    add(
+        "helper-outside",
+        [first, "return self.last(through(self.blocks, X))"],
+        before="def through(blocks, h):\n    for b in blocks:\n        h = b(h)\n    return h\n\n\n",
+    )
+    return found | _made_otherwise(exercise)

@@ -71,7 +71,8 @@ def test_the_catalogue_cannot_change_a_challenge(answer):
     challenge = exercise.draw_challenge(SEED)
     before = state(challenge)
     for wrong in exercise.misconceptions:
-        observe_wiring(exercise.network(wrong.forward, wrong.after), challenge.small())
+        model = exercise.network(wrong.forward, wrong.after, wrong.head)
+        observe_wiring(model, challenge.small())
     assert state(challenge) == before
 
 

@@ -13,7 +13,7 @@ SEEDS = [pow(7, k, 2**31 - 1) for k in range(1, 51)]
 NAN, INF = float("nan"), float("inf")
 
 # Right answers that round differently from the reference, where a tight tolerance would flake.
-DOUBLE = """
+CHAIN = """
 def forward(self, X):
     given, X = X.double(), X.double()
     for name, layer in self.named_children():
@@ -24,8 +24,28 @@ def forward(self, X):
         X = (X + S).clamp(min=0)
     return X.float()
 """
+BLOCK = """def forward(self, X):
+    D = (X.double() @ self.layer.weight.double().T + self.layer.bias.double()).clamp(min=0)
+    return (X.double() + getattr(self, "alpha", torch.ones(())).double() * D).float()
+"""
+NET = """def forward(self, X):
+    X = (X.double() @ self.first.weight.double().T + self.first.bias.double()).clamp(min=0).float()
+    for block in self.blocks:
+        X = block(X)
+    return (X.double() @ self.last.weight.double().T + self.last.bias.double()).float()
+"""
+# The right answers again, worked out in float64.
+DOUBLE = dict.fromkeys(EXERCISES, CHAIN) | {
+    "residualblock": BLOCK,
+    "rezeroblock": BLOCK,
+    "residualnet": NET,
+}
 # Wrong answers that come closest to right: one bias, one ReLU, one gradient.
-SUBTLE = ("no-bias-2", "no-relu-2", "frozen-2", "input-detached", "relu-on-skip", "swapped-1-2")
+SUBTLE = {
+    *("no-bias-2", "no-relu-2", "frozen-2", "input-detached", "relu-on-skip", "swapped-1-2"),
+    *("no-bias", "frozen-layer", "skip-detached", "branch-input-detached", "alpha-inside-relu"),
+    *("no-bias-first", "frozen-last", "relu-before-last", "first-block-skipped"),
+}
 
 
 @pytest.mark.parametrize("answer", EXERCISES)
@@ -33,7 +53,7 @@ def test_right_answers_pass_for_every_seed(answer):
     exercise = EXERCISES[answer]
     for seed in SEEDS:
         challenge = exercise.draw_challenge(seed)
-        for forward in (exercise.forward, DOUBLE):
+        for forward in (exercise.forward, DOUBLE[answer]):
             seen = observe_wiring(exercise.network(forward), challenge)
             verdict = judge_wiring(exercise, challenge, seen)
             assert verdict.passed, f"seed {seed}: {verdict.message}\n{forward}"
@@ -84,7 +104,7 @@ def test_training_margin_holds_for_many_seeds():
     )
     for seed in SEEDS[:12]:
         challenge = exercise.draw_training(seed)
-        seen = observe_training(exercise.network(DOUBLE), challenge)
+        seen = observe_training(exercise.network(DOUBLE["skipnet7"]), challenge)
         verdict = judge_training(exercise, right, challenge, seen)
         assert verdict.passed, f"seed {seed}: {verdict.message}"
 

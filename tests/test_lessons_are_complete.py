@@ -8,10 +8,29 @@ from conftest import LESSONS, ROOT, graded, notebook
 ANSWERS = {
     "1_vanishing_gradients": {"normalnet3": "NormalNet3", "normalnet7": "NormalNet7"},
     "2_skip_connections": {"skipnet3": "SkipNet3", "skipnet7": "SkipNet7"},
+    "3_residual_blocks": {
+        "residualblock": "ResidualBlock",
+        "residualnet": "ResidualNet",
+        "rezeroblock": "ReZeroBlock",
+    },
+}
+ARGUMENTS = dict.fromkeys(
+    ("normalnet3", "normalnet7", "skipnet3", "skipnet7"),
+    "input_size, output_size, hidden_size=128",
+) | {
+    "residualblock": "width",
+    "residualnet": "depth, block, input_size=40, output_size=10, width=64",
+    "rezeroblock": "width",
+}
+# Where students write a part of `__init__`, too: what is given after the stub there.
+INIT_TOO = {
+    "residualnet": ["self.last = nn.Linear(width, output_size)"],
+    "rezeroblock": [],
 }
 GRADED = {
     "1_vanishing_gradients": {"normalnet3-wiring", "normalnet7-wiring"},
     "2_skip_connections": {"skipnet3-wiring", "skipnet7-wiring", "skipnet7-trains"},
+    "3_residual_blocks": {"residualblock-wiring", "residualnet-wiring", "rezeroblock-wiring"},
 }
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 
@@ -59,7 +78,11 @@ def test_released_forward_is_the_stub_and_nothing_else(lesson):
         head, _, body = source.partition("def forward(self, X):\n")
         assert [line.strip() for line in body.strip().splitlines()] == STUB.splitlines()
         assert f"class {name}(nn.Module):" in head
-        assert "def __init__(self, input_size, output_size, hidden_size=128):" in head
+        assert f"def __init__(self, {ARGUMENTS[answer]}):" in head
+        assert head.count(STUB.splitlines()[1]) == (answer in INIT_TOO)
+        if answer in INIT_TOO:
+            after = head[head.index(STUB.splitlines()[1]) :].strip().splitlines()[1:]
+            assert [line.strip() for line in after] == INIT_TOO[answer]
 
 
 @pytest.mark.parametrize("lesson", LESSONS)

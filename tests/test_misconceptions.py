@@ -19,15 +19,13 @@ WRONG = {
     for answer, exercise in EXERCISES.items()
     for wrong in exercise.misconceptions
 }
-# The families of wrong answers that a check of a chain is to know, each in every network …
+# The families of wrong answers that every check of a wiring is to know …
 FAMILIES = {
     "activation missing",
     "activation doubled",
     "activation of another kind",
     "activation before the layer",
     "layer order",
-    "layer reused",
-    "layer dropped",
     "layer applied twice",
     "bias ignored",
     "detached path",
@@ -43,13 +41,11 @@ FAMILIES = {
     "a new layer made in forward",
     "a global network used for self",
 }
-# … and those that need a skip.
-SKIP_FAMILIES = {
+# … those that need several layers, or something that is added …
+SEVERAL = {"layer reused", "layer dropped"}
+SUM = {
     "no skip",
     "skip only",
-    "skip from the wrong tensor",
-    "added too early",
-    "added too late",
     "added twice",
     "scaled",
     "subtracted",
@@ -59,6 +55,34 @@ SKIP_FAMILIES = {
     "concatenated",
     "activation on the skip path",
 }
+# … and those of one kind of network.
+LONG_SKIP = {"skip from the wrong tensor", "added too early", "added too late"}
+BLOCK = {"activation after the sum", "normalisation", "projection on the skip path"}
+ALPHA = {
+    "alpha in the wrong place",
+    "alpha is no parameter",
+    "alpha starts elsewhere",
+    "alpha of another shape",
+    "one alpha for all",
+}
+NET = {
+    "depth off by one",
+    "blocks held in a plain list",
+    "blocks held elsewhere",
+    "one block repeated",
+    "block of another kind",
+    "skip twice",
+    "activation on the logits",
+}
+MORE = {
+    "normalnet3": SEVERAL,
+    "normalnet7": SEVERAL,
+    "skipnet3": SEVERAL | SUM | LONG_SKIP,
+    "skipnet7": SEVERAL | SUM | LONG_SKIP,
+    "residualblock": SUM | BLOCK,
+    "residualnet": SEVERAL | NET,
+    "rezeroblock": SUM | BLOCK | ALPHA,
+}
 # What a student who writes such things has imported.
 IMPORTS = "import numpy as np\nimport torch.nn.functional as F\n\n\n"
 
@@ -66,8 +90,7 @@ IMPORTS = "import numpy as np\nimport torch.nn.functional as F\n\n\n"
 @pytest.mark.parametrize("answer", EXERCISES)
 def test_every_family_is_there(answer):
     exercise = EXERCISES[answer]
-    wanted = FAMILIES | (SKIP_FAMILIES if "skip_layer" in exercise.head else set())
-    assert wanted <= {wrong.family for wrong in exercise.misconceptions}
+    assert FAMILIES | MORE[answer] <= {wrong.family for wrong in exercise.misconceptions}
     names = [wrong.name for wrong in exercise.misconceptions]
     assert len(set(names)) == len(names)
     said = [wrong.mistake for wrong in exercise.misconceptions]
@@ -80,7 +103,8 @@ def test_wrong_wiring_is_named(case, capsys):
     for number, forward in enumerate((wrong.forward, *wrong.same)):
         seed = 1000 + (len(case) + number) % 3  # other challenges than a student's own
         with pytest.raises(CheckFailed) as failed:
-            check_wiring(exercise.network(forward, wrong.after), exercise.answer, seed=seed)
+            network = exercise.network(forward, wrong.after, wrong.head)
+            check_wiring(network, exercise.answer, seed=seed)
         first = str(failed.value).splitlines()[0]
         assert first == f"{exercise.name}: {wrong.mistake}.", f"seed {seed}\n{forward}"
 
@@ -103,7 +127,7 @@ def _cases(lesson):
         if exercise.lesson != lesson:
             continue
         for wrong in exercise.misconceptions:
-            source = f"{IMPORTS}{exercise.source(wrong.forward, wrong.after)}"
+            source = f"{IMPORTS}{exercise.source(wrong.forward, wrong.after, wrong.head)}"
             yield f"{exercise.answer}-{wrong.name}", exercise, wrong, source
         for style, source in list(right_answers(exercise).items())[number :: len(EXERCISES)]:
             yield f"{exercise.answer}-right-{style}", exercise, None, source

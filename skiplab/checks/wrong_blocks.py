@@ -38,8 +38,8 @@ def net_head(name: str, blocks: str = f"self.blocks = {BLOCKS}") -> str:
             "        super().__init__()",
             "        self.first = nn.Linear(input_size, width)",
             "        self.relu = nn.ReLU()",
-            "        self.last = nn.Linear(width, output_size)",
             *[f"        {line}" for line in blocks.splitlines()],
+            "        self.last = nn.Linear(width, output_size)",
         ]
     )
 

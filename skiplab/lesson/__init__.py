@@ -1,14 +1,17 @@
 """What a lesson notebook imports: data, training, diagnostics, figures."""
 
-from skiplab.lesson.data import make_data
+from skiplab.lesson.classifiers import ClassifierRuns, measure, train_classifiers
+from skiplab.lesson.data import Digits, make_data, make_mnist1d
 from skiplab.lesson.diagnostics import dead_outputs, layer_gradients
-from skiplab.lesson.diagrams import draw_blocks, draw_network
-from skiplab.lesson.networks import make_plain_network
+from skiplab.lesson.diagrams import draw_block, draw_blocks, draw_network, draw_residual_net
+from skiplab.lesson.networks import PlainBlock, make_plain_network
 from skiplab.lesson.plots import (
     plot_activations,
     plot_layer_gradients,
     plot_loss,
+    plot_over,
     plot_seed_losses,
+    plot_signals,
     plot_strip,
 )
 from skiplab.lesson.predict import compare_prediction
@@ -16,20 +19,30 @@ from skiplab.lesson.progress import show_progress
 from skiplab.lesson.training import SeedRuns, train_model, train_over_seeds
 
 __all__ = [
+    "ClassifierRuns",
+    "Digits",
+    "PlainBlock",
     "SeedRuns",
     "compare_prediction",
     "dead_outputs",
+    "draw_block",
     "draw_blocks",
     "draw_network",
+    "draw_residual_net",
     "layer_gradients",
     "make_data",
+    "make_mnist1d",
     "make_plain_network",
+    "measure",
     "plot_activations",
     "plot_layer_gradients",
     "plot_loss",
+    "plot_over",
     "plot_seed_losses",
+    "plot_signals",
     "plot_strip",
     "show_progress",
+    "train_classifiers",
     "train_model",
     "train_over_seeds",
 ]

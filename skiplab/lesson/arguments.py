@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -51,6 +51,30 @@ def whole_number(name: str, value: object, at_least: int = 1) -> int:
     if value < at_least:
         raise ValueError(f"{name}: got {value}, {wanted}")
     return value
+
+
+def seeds(name: str, value: object) -> tuple[int, ...]:
+    """Wants seeds.
+
+    Args:
+        name: The argument's name.
+        value: What was given; a number n stands for `range(n)`.
+
+    Returns:
+        The seeds.
+
+    Raises:
+        TypeError: They are no whole numbers.
+        ValueError: One is negative, or there are none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = range(whole_number(name, value))
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name}: got {describe(value)}, wanted whole numbers such as range(10)")
+    found = tuple(whole_number(name, seed, at_least=0) for seed in value)
+    if not found:
+        raise ValueError(f"{name}: got none, wanted at least one, such as range(10)")
+    return found
 
 
 def positive_number(name: str, value: object) -> float:

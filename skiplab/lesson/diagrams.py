@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -129,9 +130,68 @@ def draw_blocks(path: str | Path | None = None) -> None:
         ("x + F(act(norm(x)))", "pre-activation, He et al. 2016",
          [("norm", "norm"), ("relu", "act"), ("layer", "F")], []),
     ]  # fmt: skip
+    _draw_columns(blocks, "Diagrams of three kinds of skip. ", path)
+
+
+def draw_block(name: str, path: str | Path | None = None) -> None:
+    """Draws one block of lesson 3: what is on the branch, what on the shortcut.
+
+    Args:
+        name: "ResidualBlock" or "ReZeroBlock".
+        path: Also save the picture there.
+
+    Raises:
+        ValueError: `name` is none of them.
+    """
+    arguments.one_of("name", name, ("ResidualBlock", "ReZeroBlock"))
+    inside = [("layer", "layer"), ("relu", "ReLU")]
+    if name == "ReZeroBlock":
+        block = ("X + alpha * relu(layer(X))", name, [*inside, ("norm", "times alpha")], [])
+    else:
+        block = ("X + relu(layer(X))", name, inside, [])
+    _draw_columns([block], "Diagram of a block. ", path)
+
+
+def draw_residual_net(path: str | Path | None = None) -> None:
+    """Draws a network of blocks: `first`, a ReLU, the blocks one after the other, `last`.
+
+    Args:
+        path: Also save the picture there.
+    """
+    chain = [
+        ("input", "X"), ("layer", "first"), ("relu", "ReLU"), ("skip", "block 1"),
+        ("skip", "block 2"), ("output", "…"), ("skip", "depth − 2"), ("layer", "last"),
+        ("output", "logits"),
+    ]  # fmt: skip
+    title = "A network of blocks: first, ReLU, depth − 2 blocks one after the other, last"
+    with figure(1.15) as fig:
+        axes = _page(fig)
+        axes.text(0.1, 1.07, title, va="top", fontsize=10.5, fontweight="bold")
+        x, places = LEFT, []
+        for kind, text in chain:
+            half = 0.14 if text == "…" else HALF[kind]
+            x += half
+            places.append((x, half))
+            _box(axes, kind, text, x, 0.4, half)
+            x += half + 0.16
+        for (a, half_a), (b, half_b) in pairwise(places):
+            _arrow(axes, [(a + half_a, 0.4), (b - half_b, 0.4)])
+        alt = f"Diagram of a network. {title}. From left to right, joined by arrows: " + ", ".join(
+            text for _, text in chain
+        )
+        show(fig, alt + ".", path)
+    print(title)
+
+
+Column = tuple[str, str, list[tuple[str, str]], list[tuple[str, str]]]
+
+
+def _draw_columns(blocks: list[Column], what: str, path: str | Path | None) -> None:
+    """Draws blocks side by side: formula, caption, what is on the branch, what follows the sum."""
     height, half, tall = 4.0, 0.55, 0.34
+    width = WIDTH / 3 * len(blocks)
     entry, branch, add, exit_ = 3.1, 2.9, 1.0, 0.12
-    with figure(height) as fig:
+    with figure(height, width) as fig:
         axes = _page(fig)
         for number, (formula, caption, inside, after) in enumerate(blocks):
             middle = WIDTH / 3 * (number + 0.5)
@@ -160,7 +220,7 @@ def draw_blocks(path: str | Path | None = None) -> None:
                 _box(axes, kind, text, x, y, half)
                 above = y - tall / 2
             _arrow(axes, [(x, above), (x, exit_)])
-        alt = "Diagrams of three kinds of skip. " + " ".join(
+        alt = what + " ".join(
             f"{formula} ({caption}): x passes {', '.join(text for _, text in inside)}, then x is "
             f"added{''.join(f', then {text}' for _, text in after)}."
             for formula, caption, inside, after in blocks

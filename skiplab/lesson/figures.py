@@ -49,6 +49,12 @@ KNOWN = {
     "SkipNet7": Style("#08306b", "-", "D"),
     "sigmoid": Style("#00795c", "-", "v"),
     "ReLU": Style("#b0478a", "--", "P"),
+    "plain": Style("#8c2d04", "-", "s"),
+    "long skip": Style("#2b8cc4", "--", "^"),
+    "residual": Style("#08306b", "-", "D"),
+    "1/depth": Style("#b0478a", (0, (1, 2)), "P"),
+    "ReZero": Style("#00795c", (0, (5, 1, 1, 1)), "v"),
+    "normalised": Style("#d07b00", "--", "o"),
 }
 OTHERS = [
     Style("#555555", "-.", "X"),

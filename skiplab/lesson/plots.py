@@ -535,3 +535,157 @@ def _sentences(rows: list[tuple[str, ...]]) -> str:
         said = [f"{h} {c}" for h, c in zip(head[1:], cells, strict=True) if c]
         parts.append(f"{name}: {', '.join(said)}")
     return "; ".join(parts) + "."
+
+
+def plot_over(
+    values_by_name: Mapping[str, Mapping[Any, float | torch.Tensor | Sequence[float]]],
+    xlabel: str,
+    ylabel: str,
+    log: bool = False,
+    baseline: tuple[str, float] | None = None,
+    path: str | Path | None = None,
+) -> None:
+    """Plots a measurement over depth, over layers, or over anything else that comes in order.
+
+    Args:
+        values_by_name: For each network, a dict from the place on the x axis to one number per
+            seed (or to a single number).
+        xlabel: What the places are, such as "depth".
+        ylabel: What was measured, such as "test accuracy".
+        log: Whether the y axis is logarithmic; then all numbers must be above 0.
+        baseline: A name and a value to compare with, drawn as a line: ("chance", 0.1).
+        path: Also save the picture there.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: A dict is empty, or a number is not above 0 where `log` asks for that.
+    """
+    given = arguments.by_name("values_by_name", values_by_name, "{3: [0.6, 0.59]}")
+    for name, text in (("xlabel", xlabel), ("ylabel", ylabel)):
+        if not isinstance(text, str):
+            raise TypeError(f'{name}: got {arguments.describe(text)}, wanted text: "depth"')
+    _check_baseline(baseline)
+    values: dict[str, dict[Any, torch.Tensor]] = {}
+    for name, places in given.items():
+        argument = f"values_by_name[{name!r}]"
+        if not isinstance(places, Mapping) or not places:
+            got = arguments.describe(places)
+            raise TypeError(f"{argument}: got {got}, wanted a dict such as {{3: [0.6, 0.59]}}")
+        values[name] = {
+            place: _numbers(f"{argument}[{place!r}]", _as_list(numbers), 1)
+            for place, numbers in places.items()
+        }
+        if log and any((v <= 0).any() for v in values[name].values()):
+            raise ValueError(f"{argument}: got a number that is not above 0, on a log scale")
+
+    order = list(dict.fromkeys(place for places in values.values() for place in places))
+    medians = {
+        name: {place: _median(v) for place, v in places.items()} for name, places in values.items()
+    }
+    last = {name: m[order[-1]] for name, m in medians.items() if order[-1] in m}
+    label = ylabel[:1].upper() + ylabel[1:]
+    finding = _lowest_and_highest(f"{label} at {xlabel} {order[-1]}", last)
+    step = max(1, math.ceil((len(order) - 1) / 8))
+    some = [*order[:-1:step], order[-1]] if len(order) > 1 else order
+    rows = [(xlabel, *values)]
+    for place in some:
+        rows.append(
+            (str(place), *[number(m[place]) if place in m else "" for m in medians.values()])
+        )
+    if baseline is not None:
+        rows.append((baseline[0], number(baseline[1]), *[""] * (len(values) - 1)))
+
+    chosen = styles(values)
+    with figure(3.4) as fig:
+        axes = fig.add_subplot()
+        if log:
+            axes.set_yscale("log")
+        for index, (name, places) in enumerate(values.items()):
+            style = chosen[name]
+            shift = 0.02 * len(order) * (index - (len(values) - 1) / 2) / 2
+            here = [place for place in places if math.isfinite(medians[name][place])]
+            gone = [place for place in places if place not in here]
+            x = [order.index(place) + shift for place in here]
+            y = torch.tensor([medians[name][place] for place in here], dtype=torch.float64)
+            low = torch.tensor([places[place].amin() for place in here], dtype=torch.float64)
+            high = torch.tensor([places[place].amax() for place in here], dtype=torch.float64)
+            axes.errorbar(
+                x, y, yerr=torch.stack([y - low, high - y]), color=style.color, ls=style.line,
+                marker=style.marker, markevery=max(1, len(order) // 12), ms=6, elinewidth=1.2,
+                errorevery=max(1, len(order) // 12), capsize=2.5, label=name,
+            )  # fmt: skip
+            for place in gone:
+                axes.annotate(
+                    f"{name}: not finite", (order.index(place), 1), (0, -3 - 12 * index),
+                    xycoords=("data", "axes fraction"), textcoords="offset points", ha="right",
+                    va="top", color=style.color, fontweight="bold", fontsize=9,
+                    path_effects=halo(),
+                )  # fmt: skip
+        if baseline is not None:
+            axes.axhline(baseline[1], color=GREY, ls=":", lw=1.5)
+            axes.annotate(
+                f"{baseline[0]}: {number(baseline[1])}", (0, baseline[1]), (4, 4),
+                xycoords=("axes fraction", "data"), textcoords="offset points", color=GREY,
+                fontsize=9, path_effects=halo(),
+            )  # fmt: skip
+        axes.set_xticks([order.index(place) for place in some], [str(place) for place in some])
+        axes.set_xlim(-0.04 * len(order) - 0.1, 1.04 * len(order) - 0.9)
+        axes.set(xlabel=xlabel, ylabel=ylabel)
+        headline(fig, finding)
+        if len(values) > 1:
+            fig.legend(loc="outside lower center", ncols=min(4, len(values)))
+        show(fig, f"Plot of {ylabel} over {xlabel}: medians over seeds, and bars from the lowest "
+             f"to the highest. {finding}. " + _sentences(rows), path)  # fmt: skip
+    _tell(finding, rows)
+
+
+def plot_signals(
+    X: torch.Tensor, y: torch.Tensor, each: int = 4, path: str | Path | None = None
+) -> None:
+    """Plots a few examples of every class, as signals.
+
+    Args:
+        X: Inputs, of shape (examples, numbers per example).
+        y: Targets, of shape (examples,): the class, a whole number.
+        each: How many examples of a class to draw.
+        path: Also save the picture there.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: There is no example, or inputs and targets differ in length.
+    """
+    X, y = arguments.pair(X, y)
+    arguments.whole_number("each", each)
+    classes = y.unique().tolist()
+    size, across = X.shape[1], min(5, len(classes))
+    down = math.ceil(len(classes) / across)
+    counts = {str(c): int((y == c).sum()) for c in classes}
+    finding = (
+        f"{len(classes)} classes, {size} numbers per example: "
+        f"the first {each} examples of each class look alike only in part"
+    )
+    rows = [("class", "examples", "mean", "standard deviation")]
+    rows += [
+        (name, str(count), number(X[y == int(name)].mean().item()),
+         number(X[y == int(name)].std().item()))
+        for name, count in counts.items()
+    ]  # fmt: skip
+    limit = X.abs().max().item() * 1.05
+    with figure(1.1 + 1.25 * down) as fig:
+        for index, (axes, c) in enumerate(
+            zip(fig.subplots(down, across, squeeze=False).flat, classes, strict=False)
+        ):
+            for k, signal in enumerate(X[y == c][:each]):
+                axes.plot(signal, color=SHADES[k % len(SHADES)], lw=1.1)
+            axes.set_title(f"{c}", fontweight="bold")
+            axes.set(ylim=(-limit, limit))
+            axes.label_outer()
+            if index // across == down - 1:
+                axes.set_xlabel("place")
+        headline(fig, finding)
+        show(fig, f"Small plots of signals, one for each class. {finding}. " + _sentences(rows),
+             path)  # fmt: skip
+    _tell(finding, rows)
+
+
+SHADES = ["#08306b", "#d07b00", "#00795c", "#b0478a", "#555555"]

@@ -154,7 +154,7 @@ def train_over_seeds(
     if not callable(network) or (is_class and not issubclass(network, nn.Module)):
         got = arguments.describe(network)
         raise TypeError(f"network: got {got}, wanted a class such as NormalNet3")
-    seeds = _seed_tuple(seeds)
+    seeds = arguments.seeds("seeds", seeds)
     for name, value in (("epochs", epochs), ("samples", samples), ("input_size", input_size)):
         arguments.whole_number(name, value)
     arguments.whole_number("output_size", output_size)
@@ -326,19 +326,6 @@ def _check_shape(output: object, y: torch.Tensor) -> None:
             f"model: forward returned shape {tuple(output.shape)}, "
             f"wanted {tuple(y.shape)}, the shape of the targets"
         )
-
-
-def _seed_tuple(seeds: object) -> tuple[int, ...]:
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        seeds = range(arguments.whole_number("seeds", seeds))
-    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
-        raise TypeError(
-            f"seeds: got {arguments.describe(seeds)}, wanted whole numbers such as range(10)"
-        )
-    seeds = tuple(arguments.whole_number("seeds", seed, at_least=0) for seed in seeds)
-    if not seeds:
-        raise ValueError("seeds: got none, wanted at least one, such as range(10)")
-    return seeds
 
 
 @contextlib.contextmanager

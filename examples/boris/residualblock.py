@@ -1,0 +1,10 @@
+class ResidualBlock(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layer = nn.Linear(width, width)
+        self.relu = nn.ReLU()
+
+    def forward(self, X):
+        out = X.clone()
+        out += self.layer(X).clamp(min=0)
+        return out

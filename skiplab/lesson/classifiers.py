@@ -1,0 +1,159 @@
+"""Training networks that tell classes apart, over several seeds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from skiplab.lesson import arguments
+from skiplab.lesson.data import Digits
+from skiplab.lesson.progress import show_progress
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierRuns:
+    """What one kind of network did, trained once per seed.
+
+    Attributes:
+        name: The network's name.
+        seeds: The seeds, in the order of everything here.
+        losses: The mean loss of every epoch, over its batches as they came; shape (seeds, epochs).
+            From where a run is no longer finite it is nan.
+        loss: The loss on all training examples after training; shape (seeds,), nan where a run did
+            not stay finite.
+        accuracy: The share of test examples that are told right after training; shape (seeds,).
+        models: The trained networks.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    losses: torch.Tensor
+    loss: torch.Tensor
+    accuracy: torch.Tensor
+    models: tuple[nn.Module, ...]
+
+
+def train_classifiers(
+    name: str,
+    make_network: Callable[[], nn.Module],
+    data: Digits,
+    seeds: int | Iterable[int] = 3,
+    epochs: int = 20,
+    learning_rate: float = 0.05,
+    momentum: float = 0.9,
+    batch_size: int = 100,
+) -> ClassifierRuns:
+    """Trains one network per seed: its own initial weights, its own order of the examples.
+
+    SGD with momentum, cross-entropy on the logits. A run that is no longer finite after an epoch
+    ends there. Torch's global random state stays as it is.
+
+    Args:
+        name: The name in plots and progress.
+        make_network: Makes a network; called once per seed, as in
+            `lambda: ResidualNet(7, ResidualBlock)`.
+        data: What to learn, from `make_mnist1d`.
+        seeds: The seeds, such as `range(3)`; a number n stands for `range(n)`.
+        epochs: How often all training examples are gone through.
+        learning_rate: Step size.
+        momentum: Of SGD.
+        batch_size: Examples per step.
+
+    Returns:
+        Losses, accuracies and the trained networks.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: A number is out of range.
+        Exception: Whatever the network itself raises.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name: got {arguments.describe(name)}, wanted a string")
+    if isinstance(make_network, nn.Module) or not callable(make_network):
+        got = arguments.describe(make_network)
+        raise TypeError(
+            f"make_network: got {got}, wanted a function that makes a network, "
+            "such as lambda: ResidualNet(7, ResidualBlock)"
+        )
+    for label, value in (("epochs", epochs), ("batch_size", batch_size)):
+        arguments.whole_number(label, value)
+    arguments.positive_number("learning_rate", learning_rate)
+    seeds = arguments.seeds("seeds", seeds)
+    threads = torch.get_num_threads()
+    losses, models = [], []
+    progress = show_progress(range(len(seeds) * epochs), name)
+    with torch.random.fork_rng(devices=[]), contextlib.closing(progress):
+        try:
+            # Networks this small are done before a second thread has started.
+            torch.set_num_threads(1)
+            for seed in seeds:
+                torch.default_generator.manual_seed(seed)
+                model = arguments.network("make_network", make_network())
+                optimizer = torch.optim.SGD(model.parameters(), learning_rate, momentum=momentum)
+                with contextlib.redirect_stdout(io.StringIO()):  # it is called thousands of times
+                    losses.append(
+                        _train(model, data, optimizer, epochs, batch_size, seed, progress)
+                    )
+                models.append(model)
+        finally:
+            torch.set_num_threads(threads)
+    measured = [measure(model, data) for model in models]
+    return ClassifierRuns(
+        name=name,
+        seeds=seeds,
+        losses=torch.stack(losses),
+        loss=torch.tensor([loss for loss, _ in measured]),
+        accuracy=torch.tensor([accuracy for _, accuracy in measured]),
+        models=tuple(models),
+    )
+
+
+def measure(model: nn.Module, data: Digits) -> tuple[float, float]:
+    """Measures a classifier.
+
+    Args:
+        model: The network; it gives logits.
+        data: From `make_mnist1d`.
+
+    Returns:
+        The loss on all training examples, nan if it is not finite, and the share of test examples
+        that are told right. Where the logits are not finite, the answer counts as 0.
+    """
+    arguments.network("model", model)
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(model(data.X), data.y).item()
+        answers = model(data.X_test).nan_to_num().argmax(dim=1)
+    finite = loss if abs(loss) < float("inf") else float("nan")
+    return finite, (answers == data.y_test).float().mean().item()
+
+
+def _train(
+    model: nn.Module,
+    data: Digits,
+    optimizer: torch.optim.Optimizer,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    progress: Iterator[int],
+) -> torch.Tensor:
+    """Trains one network; the mean loss of every epoch."""
+    order = torch.Generator().manual_seed(seed)
+    losses = torch.full((epochs,), float("nan"))
+    for epoch in range(epochs):
+        next(progress, None)
+        total = torch.zeros(())
+        for batch in torch.randperm(len(data.X), generator=order).split(batch_size):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(data.X[batch]), data.y[batch])
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(batch)
+        if not total.isfinite():
+            break
+        losses[epoch] = total / len(data.X)
+    return losses
