@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -69,6 +70,7 @@ def main() -> None:
     owner, door = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     isolated = sys.argv[3] == "sandbox"
     _import_what_lessons_import()
+    gc.freeze()  # what is there stays: no fork need look through it, or copy it to do so
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
     owner.send(b"warm")
     children: set[int] = set()
