@@ -27,7 +27,7 @@ from skiplab.errors import CourseError, UsageError
 from skiplab.grading.intake import find_students
 from skiplab.grading.jail import SANDBOX, Door, Jail
 from skiplab.grading.plugins import RunInJail
-from skiplab.grading.pool import Pool, begin_local, local
+from skiplab.grading.pool import Pool, begin_local, end_local, local
 from skiplab.grading.record import Recorder
 from skiplab.grading.report import (
     NO_SANDBOX,
@@ -230,6 +230,7 @@ def _workers(
         yield _Workers(pool, replace(jail.door, hide=hide), lambda: 2 * count + 2)
     finally:
         pool.close()
+        end_local()
         jail.close()
 
 
