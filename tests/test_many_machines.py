@@ -239,16 +239,16 @@ def worker(machines, scheduler):
         machine.kill()
 
 
-def make_class(folder, students, seconds, wrong):
-    """A class whose lesson has a file of its own, and whose grade cells can end their process."""
+def make_class(folder, students, seconds, wrong, deadly=None):
+    """A class whose lesson has a file of its own, and one of which can end who grades it."""
     make_small_course(folder)
     path = folder / "source" / "small" / "small.ipynb"
     made = nbformat.read(path, as_version=4)
     made.cells.insert(1, nbformat.v4.new_code_cell("from helper import wanted", id="given"))
     for cell in made.cells:
         cell.source = cell.source.replace("assert x == 42", "assert x == wanted()")
-        deadly = "import os\nif y == 'deadly':\n    os.kill(os.getpid(), 9)\nassert y == 43"
-        cell.source = cell.source.replace("assert y == 43", deadly)
+        can_kill = "import os\nif y == 'deadly':\n    os.kill(os.getpid(), 9)\nassert y == 43"
+        cell.source = cell.source.replace("assert y == 43", can_kill)
     nbformat.write(made, path)
     path.with_name("helper.py").write_text("def wanted():\n    return 42\n")
     for number in range(students):
@@ -258,7 +258,7 @@ def make_class(folder, students, seconds, wrong):
                 slow = f"import time; time.sleep({seconds})\n" if seconds else ""
                 cell.source = f"{slow}# by {number}\n{wrong.get(number, 'x = 42')}"
             elif cell.id == "second":
-                cell.source = "y = x + 1"
+                cell.source = "y = 'deadly'" if number == deadly else "y = x + 1"
         hand_in(folder, f"s{number:03}", "small", handed_in)
     return folder
 
@@ -351,8 +351,8 @@ def test_the_same_grades(course, undisturbed, tmp_path, desk, scheduler, worker)
 @pytest.mark.parametrize("how", ["killed", "unplugged"])
 def test_a_machine_goes(course, undisturbed, tmp_path, machines, desk, worker, how):
     copy(course, tmp_path)
-    # After how long a machine that says nothing counts as gone; 30 s by default.
-    patience = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "5s"}
+    # After how long a machine that says nothing counts as gone: 30 s by default, 11 at least.
+    patience = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s"}
     scheduler = serve_scheduler(machines("head"), **patience)
     one, _ = worker("one", to=scheduler), worker("two", to=scheduler)
     process = start(desk, tmp_path, scheduler)
@@ -384,7 +384,7 @@ def test_a_process_of_a_machine_is_killed(course, undisturbed, tmp_path, desk, s
 
 
 def test_a_submission_that_kills_its_workers(tmp_path, desk, scheduler, worker):
-    make_class(tmp_path, 8, 0, {3: "x = 42; y = 'deadly'"})
+    make_class(tmp_path, 8, 0, {}, deadly=3)
     worker("one"), worker("two")
     process = start(desk, tmp_path, scheduler)
     said = finish(process, 1)
@@ -448,7 +448,9 @@ def test_a_large_class(tmp_path, machines, desk, worker):
     samples = desk.start("python", "-c", SAMPLES, scheduler, stdout=subprocess.PIPE)
 
     def sample():
-        return [int(count) for count in samples.stdout.readline().split()]
+        line = samples.stdout.readline()
+        assert line, "nobody counts any more"
+        return [int(count) for count in line.split()]
 
     process = start(desk, tmp_path, scheduler)
     while sample()[0] < ROOM:
@@ -466,7 +468,7 @@ def test_a_large_class(tmp_path, machines, desk, worker):
     process.communicate()
     while sample() != [0, 0]:  # nobody waits for it any more
         pass
-    samples.kill()
+    kill(desk.pid(samples))
     samples.communicate()
 
 

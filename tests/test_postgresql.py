@@ -265,7 +265,6 @@ def test_the_server_stops_in_the_middle(server, tmp_path):
     assert scores(address) == dict.fromkeys(students, FULL)
 
 
-@pytest.mark.xfail(strict=True, reason="`register` says it of the lesson's source, not of this")
 def test_there_is_no_server(server, tmp_path):
     address = server.make_database("missing")
     course = make_course(tmp_path / "course", address)

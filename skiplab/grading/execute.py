@@ -41,6 +41,7 @@ from skiplab.checks.crossing import MOST_BYTES, pack, unpack
 from skiplab.checks.handle import Handle, look_up
 from skiplab.checks.question import Question, is_from_student
 from skiplab.grading.cells import OWN, RECORD, SKIP_TAG, is_check
+from skiplab.grading.intake import as_text
 from skiplab.grading.jail import GONE, Door, JailError, Kernel, Limits
 from skiplab.grading.provisioner import JailSpecs
 
@@ -113,6 +114,9 @@ def run_notebook(
                 run.student(index)
     finally:
         run.close()
+    for index in code:
+        cell = notebook.cells[index]
+        cell.outputs = nbformat.from_dict(as_text(cell.outputs))
 
 
 class _Client(NotebookClient):

@@ -20,6 +20,7 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.exchange.default import Exchange
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from skiplab.course.directory import ConversionError, Course, convert, one_line, pick_lessons
@@ -242,7 +243,13 @@ def register(course: Course, lesson: str) -> None:
     Raises:
         CourseError: The source is not a lesson nbgrader can use, or its cells are not those for
             which there are submissions already.
+        SQLAlchemyError: The gradebook cannot be reached, or is none.
     """
+    engine = create_engine(course.nbgrader(lesson).db_url)
+    try:  # nbgrader would say it of the lesson
+        inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
     with tempfile.TemporaryDirectory(prefix="skiplab-grade-") as folder:
         coursedir = course.nbgrader(lesson, release_directory=folder)
         try:

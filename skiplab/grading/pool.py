@@ -76,6 +76,7 @@ class Pool:
         self._executor = start()
         self._queue: deque[Task] = deque()
         self._running: dict[Future, Task] = {}
+        self._starts_left = MOST_TRIES
 
     @property
     def waiting(self) -> int:
@@ -149,12 +150,17 @@ class Pool:
             task = self._queue.popleft()
             try:
                 future = self._executor.submit(task.function, task.argument)
-            except BrokenExecutor:
+            except (BrokenExecutor, EOFError, ConnectionError) as error:
+                # Of those that are no BrokenExecutor: what workers are forked from has just died.
                 self._queue.appendleft(task)
-                if self._running:  # they will say so
+                if self._running:  # they will say so, or it is there again when they are done
                     return
+                self._starts_left -= 1
+                if self._starts_left < 0:
+                    raise HopelessError(f"No worker can be started: {error!r}") from error
                 self._restart()
                 continue
+            self._starts_left = MOST_TRIES
             self._running[future] = task
 
 
