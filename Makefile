@@ -12,7 +12,7 @@ help: ## show this list
 	@echo "make test    run every test"
 	@echo "make build   build release/ (for students) and solutions/ from source/, where out of date"
 	@echo "make lab     open JupyterLab on your own copy of the released lessons"
-	@echo "make bench   time what the course claims about its own speed"
+	@echo "make bench   time the grading of a class, and what it costs: a quarter of an hour"
 	@echo "make lint    check formatting and style"
 	@echo
 	@echo "Each sets up what it needs first. Needed: Python 3.11 or later, make, git."
@@ -30,8 +30,8 @@ build: setup
 lab: setup
 	$(RUN) skiplab lab
 
-bench: setup
-	$(RUN) python benchmarks/seeds.py
+bench: setup sandbox
+	$(RUN) python benchmarks/grading.py
 
 lint: setup
 	$(RUN) sh -c 'ruff format --check . && ruff check .'

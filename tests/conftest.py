@@ -35,6 +35,8 @@ LONGEST = [
     "test_attacks_are_real",
     "test_misconceptions",
     "test_cycle",
+    "test_gradebook_rows",
+    "test_postgresql",
     "test_builds_are_fresh",
     "test_demo",
     "test_fresh_challenges",

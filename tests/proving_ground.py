@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -568,6 +568,12 @@ def read_gradebook(ground):
 def find_marks(ground, keys):
     """Where marks of attacks lie, beyond what was handed in and what came of grading it."""
     own = {mark: student for student, mark in ground.marks.items()}
+    results = {}  # by student; each is named for what the autograded notebook says of it
+    for student in ground.attacks:
+        path = ground.course / "autograded" / student / LESSON / f"{LESSON}.ipynb"
+        with suppress(OSError, ValueError, KeyError):
+            key = json.loads(path.read_text())["metadata"]["skiplab"]["key"]
+            results[student] = f"results/{LESSON}/{key[:2]}/{key}.json"
     found = {}
 
     def note(text, where):
@@ -577,7 +583,7 @@ def find_marks(ground, keys):
             if student is None:
                 continue
             of_own = {f"{part}/{student}" for part in ("submitted", "autograded", "feedback")}
-            if not any(
+            if where != f"course/{results.get(student)}" and not any(
                 where.startswith(f"course/{part}/") or where == f"course/{part}" for part in of_own
             ):
                 found.setdefault(student, []).append(where)

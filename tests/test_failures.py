@@ -1,8 +1,11 @@
 """Failure is a result: what a cell breaks costs that cell, is named, and the rest is graded."""
 
+import json
+from datetime import datetime
+
 import nbformat
 import pytest
-from conftest import ROOT, hand_in, read, run
+from conftest import ROOT, hand_in, make_small_course, notebook, read, run
 from nbgrader.api import Gradebook
 
 LESSON = "steps"
@@ -161,3 +164,41 @@ def test_flood_of_output_is_cut(course):
     path = course / "autograded" / "prints-much" / LESSON / f"{LESSON}.ipynb"
     assert path.stat().st_size < 2_000_000
     assert "Output truncated" in path.read_text()
+
+
+PLUGIN = """
+from nbgrader.plugins import LateSubmissionPlugin
+
+class Moody(LateSubmissionPlugin):
+    def late_submission_penalty(self, student_id, score, total_seconds_late):
+        if student_id == "b":
+            raise KeyError("no rule for b")
+        return 1.0
+
+c.AssignLatePenalties.plugin_class = Moody
+"""
+
+
+def test_what_fails_for_one_student_stops_nobody(tmp_path):
+    course = make_small_course(tmp_path)
+    with (course / "nbgrader_config.py").open("a") as config:
+        config.write(PLUGIN)
+    for number, student in enumerate("abc"):
+        made = notebook("source", "small", course)
+        made.cells[1].source = f"x = 42  # {number}"
+        hand_in(course, student, "small", made)
+        noted = course / "received" / "small" / f"{student}.json"
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        noted.write_text(json.dumps({"received": "2026-03-01T12:00:01"}))
+    run("nbgrader", "generate_assignment", "small", cwd=course)
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        gradebook.find_assignment("small").duedate = datetime(2026, 3, 1, 12)
+        gradebook.db.commit()
+    for _ in range(2):
+        said = run("skiplab", "grade", "small", cwd=course, status=1)
+        assert said.count("not graded: ") == 1
+        assert "not graded: KeyError: 'no rule for b'" in said and "Traceback" not in said
+        with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+            graded = gradebook.assignment_submissions("small")
+            scores = {one.student.id: (one.score, one.late_submission_penalty) for one in graded}
+        assert {student: scores[student] for student in "ac"} == {"a": (4, 1), "c": (4, 1)}

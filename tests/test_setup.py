@@ -420,7 +420,7 @@ def test_make_alone_lists_the_targets():
         *before, _ = subprocess.check_output(
             ["make", "-n", target], cwd=ROOT, text=True
         ).splitlines()
-        grades = target in ("demo", "test")
+        grades = target in ("demo", "test", "bench")
         assert "scripts/bootstrap.py" in before[-2 if grades else -1]
         assert ("scripts/sandbox.sh" in before[-1]) == grades
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

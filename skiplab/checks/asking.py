@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -121,11 +122,13 @@ def _report(verdicts: list[Verdict], fresh: int) -> None:
     shown = failed or verdicts[0]
     if failed is None and fresh:
         asked = "a new random challenge" if fresh == 1 else f"{fresh} new random challenges"
-        print(f"✓ {shown.title}: holds for {asked}, too")
+        print(f"✓ {shown.title}: holds for {asked}, too", flush=True)
         return
     print(shown.title)
     for name, holds in shown.held.items():
         if holds is not None:
             print(f"  {'✓' if holds else '✗'} {shown.lines[name]}")
+    # A report is one output of its cell. A notebook puts together what it is told within a moment.
+    sys.stdout.flush()
     if failed is not None:
         raise CheckFailed(failed.message)

@@ -152,19 +152,6 @@ def answer(question: bytes, names: dict[str, Any]) -> bytes:
         return pack(Reference(len(_kept), name[:200], type(found).__name__))
 
 
-def answer_in_kernel() -> str:
-    """Answer the question that the present message brought, in a Jupyter kernel.
-
-    Returns:
-        The answer in base64.
-    """
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    question = shell.kernel.get_parent("shell")["content"]["question"]
-    return base64.b64encode(answer(base64.b64decode(question), shell.user_ns)).decode()
-
-
 def _found(asked: Question, names: dict[str, Any]) -> Any:  # noqa: ANN401
     """What a question asks for."""
     try:

@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,17 @@ from nbformat import NotebookNode
 
 from skiplab.checks import CheckFailed, keeping_awards
 from skiplab.checks.asking import seeds_from
+from skiplab.checks.challenge import Challenge, TrainingChallenge
 from skiplab.checks.crossing import MOST_BYTES, pack, unpack
+from skiplab.checks.exercise import KEPT
 from skiplab.checks.handle import Handle, look_up
-from skiplab.checks.question import Question, is_from_student
+from skiplab.checks.question import Question, Reference, is_from_student
 from skiplab.grading.cells import OWN, RECORD, SKIP_TAG, is_check
+from skiplab.grading.intake import as_text
 from skiplab.grading.jail import GONE, Door, JailError, Kernel, Limits
 from skiplab.grading.provisioner import JailSpecs
 
 HIDDEN = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
-_ANSWER = "__import__('skiplab.checks.crossing').checks.crossing.answer_in_kernel()"
 MOST_GROWTH = 1 << 30  # bytes by which the grader may grow over a notebook
 _GRACE_SECONDS = 3  # after an interrupt, before the kernel is ended
 _SHOWN = ("text/plain", "image/png", "image/jpeg")  # none of them can hold a script
@@ -113,6 +116,9 @@ def run_notebook(
                 run.student(index)
     finally:
         run.close()
+    for index in code:
+        cell = notebook.cells[index]
+        cell.outputs = nbformat.from_dict(as_text(cell.outputs))
 
 
 class _Client(NotebookClient):
@@ -155,6 +161,7 @@ class _Run:
     ) -> None:
         self.notebook, self.name, self.door = notebook, name, door
         self.grading, self.limits, self.files = grading, limits, files
+        self.seen: dict[tuple[int, Any], Any] = {}  # observations, by object and challenge
         self.names = _Names(self._ask, notebook, files)
         self.closed = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -179,6 +186,7 @@ class _Run:
 
     def _start(self) -> None:
         """Start a kernel."""
+        self._forget()
         context = _bounded(zmq.asyncio.Context(), 2 * self.limits.output_bytes, 200)
         manager = AsyncKernelManager(
             kernel_spec_manager=JailSpecs(), kernel_name="python3", context=context
@@ -337,6 +345,7 @@ class _Run:
     def student(self, index: int) -> None:
         """Run one of the student's cells."""
         cell = self.notebook.cells[index]
+        self._forget()
         try:
             self._seconds_left()
             self._need_kernel()
@@ -368,14 +377,14 @@ class _Run:
         awarded: list[float] = []
         self.grading_cell = cell
         drawn = iter(range(1_000_000))
-        name = cell.metadata.nbgrader.grade_id
         self.until = time.monotonic() + self.limits.cell_seconds
         said, error = io.StringIO(), None
         with (
             contextlib.redirect_stdout(said),
             contextlib.redirect_stderr(io.StringIO()),  # a warning is no part of the verdict
             keeping_awards(awarded.append),
-            seeds_from(lambda: self.grading.number(f"challenge {name} {next(drawn)}")),
+            # The same for each cell: what one asked of an answer, another need not ask again.
+            seeds_from(lambda: self.grading.number(f"challenge {next(drawn)}")),
         ):
             try:
                 exec(compile(cell.source, _file(cell), "exec"), self.names)
@@ -407,29 +416,29 @@ class _Run:
         """
         self._seconds_left()
         self._need_kernel()
+        seen = question.of.number, question.challenge
+        if seen in self.seen:
+            return self.seen[seen]
         if question.what == "call":
-            self.names.fetched.clear()
+            self._forget()
             if _is_hidden(self.grading_cell.source, self._line()):
                 self.tainted = True
-        text = base64.b64encode(pack(question)).decode()
-        content = {
-            "code": "",
-            "silent": True,
-            "store_history": False,
-            "user_expressions": {"answer": _ANSWER},
-            "allow_stdin": False,
-            "stop_on_error": False,
-            "question": text,
-        }
-        request = self.asker.session.msg("execute_request", content)
-        self.asker.session.send(self.asker.shell_channel.socket, request)
+        request = self.asker.session.msg("question_request")
+        asked = _packed(question) if question.what == "observe" else pack(question)
+        self.asker.session.send(self.asker.shell_channel.socket, request, buffers=[asked])
         reply = self._reply_to(request, self.until)
-        try:
-            found = reply["content"]["user_expressions"]["answer"]["data"]["text/plain"]
-            data = base64.b64decode(found[1:-1], validate=True)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"not an answer: {type(error).__name__}") from error
-        return unpack(data)
+        if reply["msg_type"] != "question_reply" or len(reply["buffers"]) != 1:
+            raise ValueError("not an answer: another message")
+        found = unpack(bytes(reply["buffers"][0]))
+        if question.what == "observe":
+            self.seen[seen] = found
+        return found
+
+    def _forget(self) -> None:
+        """Forget what is known of the student's objects: their code runs, and may change them."""
+        self.seen.clear()
+        self.names.handles.clear()
+        self.names.fetched.clear()
 
     def _line(self) -> int:
         """The line that the present grade cell is at, outside of its functions."""
@@ -473,6 +482,20 @@ class _Run:
                     return reply
 
 
+def _packed(question: Question) -> bytes:
+    """A question with a challenge, packed once for all of whom it is asked."""
+    of = question.of
+    return _packed_challenge(question.challenge, of.number, of.name, of.kind)
+
+
+# A drawn challenge is one object for as long as it is kept, so its identity is as good as its seed.
+@lru_cache(maxsize=KEPT)
+def _packed_challenge(
+    challenge: Challenge | TrainingChallenge, number: int, name: str, kind: str
+) -> bytes:
+    return pack(Question("observe", Reference(number, name, kind), challenge))
+
+
 def _bounded(context: zmq.Context, most_bytes: int, waiting: int) -> zmq.Context:
     """A context whose sockets take messages up to a size, and keep so many waiting."""
     for option, value in (
@@ -497,7 +520,9 @@ class _Names(dict):
         super().__init__(__builtins__=builtins, __name__="__main__")
         self._ask = ask
         self._answers = set(notebook.metadata.get(RECORD, {}).get("answers", []))
-        self.fetched: dict[str, Any] = {}  # plain values, until the student's code is called again
+        # Until the student's code runs again, other than to be observed.
+        self.fetched: dict[str, Any] = {}
+        self.handles: dict[str, Handle] = {}
         with _on_path(files), contextlib.redirect_stdout(io.StringIO()):
             for statement in _given(notebook):
                 # One that needs what is only in the student's process is looked up there.
@@ -508,9 +533,12 @@ class _Names(dict):
     def __missing__(self, name: str) -> Any:  # noqa: ANN401
         if name not in self._answers and hasattr(builtins, name):
             return getattr(builtins, name)
+        if name in self.handles:
+            return self.handles[name]
         if name not in self.fetched:
             found = look_up(name, self._ask)
             if isinstance(found, Handle):
+                self.handles[name] = found
                 return found
             self.fetched[name] = found
         return self.fetched[name]

@@ -20,6 +20,7 @@ from nbgrader.converters import GenerateAssignment
 from nbgrader.exchange.default import Exchange
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from skiplab.course.directory import ConversionError, Course, convert, one_line, pick_lessons
@@ -27,7 +28,7 @@ from skiplab.errors import CourseError, UsageError
 from skiplab.grading.intake import find_students
 from skiplab.grading.jail import SANDBOX, Door, Jail
 from skiplab.grading.plugins import RunInJail
-from skiplab.grading.pool import Pool, begin_local, local
+from skiplab.grading.pool import Pool, begin_local, end_local, local
 from skiplab.grading.record import Recorder
 from skiplab.grading.report import (
     NO_SANDBOX,
@@ -230,6 +231,7 @@ def _workers(
         yield _Workers(pool, replace(jail.door, hide=hide), lambda: 2 * count + 2)
     finally:
         pool.close()
+        end_local()
         jail.close()
 
 
@@ -241,7 +243,13 @@ def register(course: Course, lesson: str) -> None:
     Raises:
         CourseError: The source is not a lesson nbgrader can use, or its cells are not those for
             which there are submissions already.
+        SQLAlchemyError: The gradebook cannot be reached, or is none.
     """
+    engine = create_engine(course.nbgrader(lesson).db_url)
+    try:  # nbgrader would say it of the lesson
+        inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
     with tempfile.TemporaryDirectory(prefix="skiplab-grade-") as folder:
         coursedir = course.nbgrader(lesson, release_directory=folder)
         try:

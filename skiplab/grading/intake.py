@@ -1,8 +1,10 @@
 """Look at a submission as data, before anything of it is copied or runs: can it be graded?"""
 
 import json
+import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -22,7 +24,10 @@ def find_students(submitted: Path, lesson: str) -> list[str]:
         submitted: The folder with a folder for each student.
         lesson: The lesson.
     """
-    return sorted(folder.parent.name for folder in submitted.glob(f"*/{lesson}"))
+    return sorted(
+        os.fsencode(folder.parent.name).decode(errors="replace")
+        for folder in submitted.glob(f"*/{lesson}")
+    )
 
 
 def why_not(folder: Path, lesson: str) -> str | None:
@@ -52,7 +57,7 @@ def read_submission(folder: Path, lesson: str) -> NotebookNode:
     path = folder / f"{lesson}.ipynb"
     _check_file(path)
     try:
-        made = json.loads(path.read_text(encoding="utf-8"))
+        made = as_text(json.loads(path.read_text(encoding="utf-8")))
         cells = made["cells"]
         if len(cells) > MOST_CELLS:
             raise SubmissionError(
@@ -75,6 +80,17 @@ def read_submission(folder: Path, lesson: str) -> NotebookNode:
             f"{path.name} is not a notebook: {type(error).__name__} {said}"
         ) from error
     return notebook
+
+
+def as_text(values: Any) -> Any:  # noqa: ANN401
+    """Values as JSON has them, with a question mark for what is no character.
+
+    JSON and Python's strings can hold half a surrogate pair; no file and no gradebook can.
+
+    Args:
+        values: dictionaries, lists, strings, numbers, True, False and None.
+    """
+    return json.loads(json.dumps(values, ensure_ascii=False).encode(errors="replace"))
 
 
 def _check_file(path: Path) -> None:

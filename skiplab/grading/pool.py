@@ -5,6 +5,7 @@ The executor is any `concurrent.futures.Executor`: processes of this machine, or
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -17,9 +18,21 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from typing import Any
 
+from skiplab.errors import CourseError
 from skiplab.grading.jail import JailError
 
 MOST_TRIES = 3
+
+
+class HopelessError(CourseError):
+    """Nothing can be done by these workers until a person has put something right."""
+
+
+class KilledError(CourseError):
+    """The executor has tried a task again and again, and each time its worker died.
+
+    It has not tried it alone: what killed the worker may have been another task.
+    """
 
 
 @dataclass(eq=False)
@@ -49,7 +62,8 @@ class Pool:
     """Tasks under way.
 
     When a process of an executor dies, nobody can say over which task. All that were under way are
-    then tried again alone, one after the other: only one that kills workers is given up.
+    then tried again alone, one after the other: only one that kills workers is given up. So it is
+    with those that an executor has given up itself (`KilledError`).
 
     Args:
         start: starts an executor.
@@ -62,6 +76,7 @@ class Pool:
         self._executor = start()
         self._queue: deque[Task] = deque()
         self._running: dict[Future, Task] = {}
+        self._starts_left = MOST_TRIES
 
     @property
     def waiting(self) -> int:
@@ -79,16 +94,25 @@ class Pool:
         self._hand_out()
 
     def done(self, seconds: float) -> Iterator[Task]:
-        """The tasks that are done; waits for the first of them, at most so long."""
+        """The tasks that are done; waits for the first of them, at most so long.
+
+        Raises:
+            HopelessError: a task ended with it.
+        """
         finished, _ = wait(self._running, seconds, FIRST_COMPLETED)
         if any(isinstance(future.exception(), BrokenExecutor) for future in finished):
             finished = set(self._running)  # the others break, too, in a moment
-        died = []
+        died, hopeless = [], None
         for future in finished:
             task = self._running.pop(future)
             task.error = future.exception()
             if isinstance(task.error, BrokenExecutor):
                 died.append(task)
+            elif isinstance(task.error, HopelessError):
+                hopeless = task.error
+            elif isinstance(task.error, KilledError) and not task.alone:
+                task.alone = True
+                self._queue.appendleft(task)
             elif isinstance(task.error, JailError) and task.tries + 1 < MOST_TRIES:
                 task.tries += 1
                 self._mend()
@@ -96,6 +120,8 @@ class Pool:
             else:
                 task.value = None if task.error else future.result()
                 yield task
+        if hopeless is not None:
+            raise hopeless
         if died:
             self._restart()
         for task in died:
@@ -124,12 +150,17 @@ class Pool:
             task = self._queue.popleft()
             try:
                 future = self._executor.submit(task.function, task.argument)
-            except BrokenExecutor:
+            except (BrokenExecutor, EOFError, ConnectionError) as error:
+                # Of those that are no BrokenExecutor: what workers are forked from has just died.
                 self._queue.appendleft(task)
-                if self._running:  # they will say so
+                if self._running:  # they will say so, or it is there again when they are done
                     return
+                self._starts_left -= 1
+                if self._starts_left < 0:
+                    raise HopelessError(f"No worker can be started: {error!r}") from error
                 self._restart()
                 continue
+            self._starts_left = MOST_TRIES
             self._running[future] = task
 
 
@@ -152,8 +183,15 @@ def local(workers: int) -> Executor:
     return ProcessPoolExecutor(workers, context, initializer=_be_worker)
 
 
+def end_local() -> None:
+    """End this process's workers, whatever they are doing: nothing of it is needed any more."""
+    for worker in multiprocessing.active_children():
+        worker.kill()
+
+
 def _be_worker() -> None:
     """Begin as a worker: it ends when the process that hands out the work does."""
+    gc.freeze()  # what is imported stays: looking through it takes 0.1 s each time
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

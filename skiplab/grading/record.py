@@ -7,6 +7,7 @@ instead of 166 a submission.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -90,9 +91,9 @@ class Graded:
 def scores(notebook: NotebookNode) -> dict[str, float | None]:
     """What the checks give for each graded cell; None where a person has to (`determine_grade`)."""
     return {
-        cell.metadata.nbgrader.grade_id: determine_grade(cell)[0]
+        cell.metadata.nbgrader.grade_id: None if is_task(cell) else determine_grade(cell)[0]
         for cell in notebook.cells
-        if is_grade(cell)
+        if is_grade(cell) or is_task(cell)
     }
 
 
@@ -280,7 +281,12 @@ class Recorder:
         if one.notebook is not None:
             given, said = scores(one.notebook), comments(one.notebook)
             marks.auto |= given
+            tasks = {
+                cell.metadata.nbgrader.grade_id for cell in filter(is_task, one.notebook.cells)
+            }
             for cell, points in given.items():
+                if cell in tasks:  # a person's alone
+                    continue
                 # As SaveAutoGrades: a person's points want another look.
                 look = points is None or marks.manual[cell] is not None
                 row = {"id": entry.grades[cell], "auto_score": points, "needs_manual_grade": look}
@@ -378,12 +384,20 @@ def write_folder(
     """
     if folder.is_symlink() or not folder.is_dir():
         folder.unlink(missing_ok=True)
+    kept = {folder / name for name in files}
+    for path in sorted(folder.rglob("*"), reverse=True):  # what lies in a folder, then the folder
+        if path.is_symlink() or not path.is_dir():
+            if path not in kept:
+                path.unlink()
+        elif not any(path.iterdir()):
+            path.rmdir()
     for name in sorted(files, key=lambda name: name == last):
         write_whole(folder / name, files[name], permissions)
-    kept = {folder / name for name in files}
-    for path in [*folder.rglob("*")]:
-        if not path.is_dir() and path not in kept:
-            path.unlink()
     if shared:
-        for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-            path.chmod(path.stat().st_mode & 0o777 | 0o2770)
+        # As nbgrader: also the folder that colleagues put their students into.
+        inner = [path for path in folder.rglob("*") if path.is_dir()]
+        for path in (folder.parent.parent, folder, *inner):
+            mode = path.stat().st_mode & 0o7777
+            if mode & 0o2770 != 0o2770:
+                with suppress(PermissionError):  # a colleague's
+                    path.chmod(mode | 0o2770)

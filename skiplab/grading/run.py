@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -30,6 +31,7 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import reads_json
 from nbgrader.api import MissingEntry
 from nbgrader.converters import Autograde, GenerateFeedback
+from sqlalchemy.exc import InterfaceError, OperationalError
 from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
@@ -58,6 +60,9 @@ _OWN = (
     "nbgrader.preprocessors.saveautogrades.SaveAutoGrades",
     "nbgrader.preprocessors.latesubmissions.AssignLatePenalties",
 )
+
+# What is wrong with more than one submission: the disk, the gradebook, a worker's machine.
+_OF_ALL = (OSError, CourseError, OperationalError, InterfaceError)
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class Run:
         self._seed = secrets.token_hex(16)
         self._results = Results(course.root / "results" / self.lesson)
         self.recorder: Recorder | None = None
+        self._counted: dict[str, str] = {}
         self._begun: set[str] = set()
         self._under_way: dict[str, list[Submission]] = {}
         self._to_record: list[Graded] = []
@@ -140,8 +146,9 @@ class Run:
         """
         for student in students:
             if not self._autograded(student).exists():
-                self._take_in(student, lambda: None)
                 self._begun.add(student)
+                with self._minding(student):
+                    self._take_in(student, lambda: None)
 
     def grade(self, students: Iterable[str], recorder: Recorder, tell: Callable[[], None]) -> None:
         """Grade submissions, and record what came of them.
@@ -162,7 +169,8 @@ class Run:
             for student in chunk:
                 while self._pool.waiting >= self._room():
                     self._go_on(tell)
-                self._take_in(student, partial(marks.get, student))
+                with self._minding(student):
+                    self._take_in(student, partial(marks.get, student))
                 self._go_on(tell, 0)
         while self._pool.waiting or self._to_record:
             if not self._pool.waiting:
@@ -196,7 +204,7 @@ class Run:
                 return
             known = self._results.get(record["key"])
             if known is not None:
-                self.counts["known"] += 1
+                self._count(student, "known")
                 self._finish(one, known)
                 return
         alike = self._under_way.setdefault(record["key"], [])
@@ -225,7 +233,7 @@ class Run:
         due = None
         if there.late_seconds > 0:
             due = self.recorder.penalty(one.student, there.total, there.late_seconds)
-        self.counts["unchanged"] += 1
+        self._count(one.student, "unchanged")
         if due != there.penalty or one.received not in (None, there.received):
             self._to_record.append(Graded(one.student, None, one.received))
         else:
@@ -244,8 +252,9 @@ class Run:
         result = {**record, "cells": task.value}
         self._results.put(record["key"], result)
         for one in alike:
-            self.counts["graded"] += 1
-            self._finish(one, result)
+            self._count(one.student, "graded")
+            with self._minding(one.student):
+                self._finish(one, result)
 
     def _finish(self, one: Submission, result: dict[str, Any]) -> None:
         """Write a result into the notebook it belongs to, to be recorded."""
@@ -263,23 +272,37 @@ class Run:
         """Record what has come in, and have the feedback made."""
         batch, self._to_record = self._to_record, []
         self._recorded_at = time.monotonic()
-        texts = {one.student: self._write_autograded(one) for one in batch}
+        texts: dict[str, str] = {}
+        for one in batch:
+            with self._minding(one.student):
+                texts[one.student] = self._write_autograded(one)
+        batch = [one for one in batch if one.student in texts]
         try:
             self.recorder.write(batch)
-        except MissingEntry:
-            batch = [one for one in batch if self._is_enrolled(one)]
+        except _OF_ALL:
+            raise
+        except Exception:  # one of them cannot be recorded, and the others can
+            batch = [one for one in batch if self._is_recorded_alone(one)]
         marks = self.recorder.marks([one.student for one in batch])
         for one in batch:
-            self._show(one.student, texts[one.student], marks[one.student])
+            with self._minding(one.student):
+                self._show(one.student, texts[one.student], marks[one.student])
 
-    def _is_enrolled(self, one: Graded) -> bool:
-        """Record one submission, where nbgrader is set not to add unknown students."""
-        try:
+    def _is_recorded_alone(self, one: Graded) -> bool:
+        with self._minding(one.student):
             self.recorder.write([one])
-        except MissingEntry as error:
-            self._give_up(one.student, str(error))
-            return False
-        return True
+            return True
+        return False
+
+    @contextmanager
+    def _minding(self, student: str) -> Iterator[None]:
+        """Go on with the others, whatever is odd about one submission."""
+        try:
+            yield
+        except _OF_ALL:
+            raise
+        except Exception as error:
+            self._give_up(student, _why(error))
 
     def _write_autograded(self, one: Graded) -> str:
         """Write the folder in `autograded/`, its notebook last; return the notebook's text."""
@@ -339,8 +362,15 @@ class Run:
 
     def _give_up(self, student: str, problem: str) -> None:
         """Note that a submission could not be graded."""
-        self.counts["not graded"] += 1
+        self._count(student, "not graded")
         self.rows[student] = Row(student, problem)
+
+    def _count(self, student: str, how: str) -> None:
+        """Count a submission under a name, and no longer under another."""
+        if student in self._counted:
+            self.counts[self._counted[student]] -= 1
+        self._counted[student] = how
+        self.counts[how] += 1
 
     def _autograded(self, student: str) -> Path:
         folder = self.course.root / "autograded" / student / self.lesson
@@ -415,4 +445,5 @@ def _ends_with(path: Path, stamp: str) -> bool:
 
 def _why(error: BaseException) -> str:
     """Why a worker could not do its part, in one line."""
-    return str(error) if isinstance(error, CourseError | BrokenExecutor) else one_line(error)
+    plain = isinstance(error, CourseError | BrokenExecutor | MissingEntry)
+    return str(error) if plain else one_line(error)

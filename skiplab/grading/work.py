@@ -9,8 +9,10 @@ from __future__ import annotations
 import atexit
 import json
 import socket
+import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,15 +22,17 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import reads_json
 from traitlets.config import Config
 
-from skiplab.errors import CourseError
-from skiplab.grading.jail import Door, Jail
+from skiplab.grading.jail import Door, Jail, JailError
+from skiplab.grading.pool import HopelessError
 from skiplab.grading.results import Files, Terms, package_hash, write_whole
+
+MOST_PATH = 70  # characters: the path of a socket below it has at most 107
 
 _alone = threading.Lock()  # one job at a time in a process, however many threads it has
 _own_jail: Jail | None = None
 
 
-class WrongVersionError(CourseError):
+class WrongVersionError(HopelessError):
     """A worker has another version of this package than the grader."""
 
 
@@ -62,24 +66,25 @@ def run(job: Job) -> list[list[Any]]:
 
     Raises:
         JailError: the jail does not work, or was ended. That is never the student's fault.
-        WrongVersionError: the grader has another version of this package.
+        HopelessError: there is no jail to be had on this machine, or the grader has another version
+            of this package.
     """
-    # Who only hands out work needs none of it, and it takes seconds to import.
-    import torch
-
-    from skiplab.grading.execute import Grading, run_notebook
-
     if job.package != package_hash():
         raise WrongVersionError(
             f"The worker on {socket.gethostname()} has another version of skiplab than this"
-            " machine: install the same on both."
+            " machine: install the same on both, and start the worker again."
         )
     terms = job.terms
     notebook: NotebookNode = from_dict(json.loads(job.notebook))
     with _alone:
+        door = job.door or _jail(terms.isolation).door
+        # Who only hands out work needs none of it, and it takes seconds to import.
+        import torch
+
+        from skiplab.grading.execute import Grading, run_notebook
+
         # Enough for networks this small; as many workers as cores use the machine up.
         torch.set_num_threads(1)
-        door = job.door or _jail(terms.isolation).door
         files = _unpacked(terms.files)
         grading = Grading(job.seed, terms.isolation)
         run_notebook(notebook, terms.lesson, door, grading, terms.limits, files)
@@ -154,13 +159,37 @@ def _exporter(key: str, config: Config) -> Any:  # noqa: ANN401
 
 
 def _jail(isolation: str) -> Jail:
-    """This worker's own jail."""
+    """This worker's own jail.
+
+    Raises:
+        HopelessError: there is none to be had on its machine.
+    """
     global _own_jail
-    if _own_jail is None or _own_jail.isolation != isolation or not _own_jail.is_alive():
-        if _own_jail is not None:
-            _own_jail.close()
-        _own_jail = Jail(isolation)
-    return _own_jail
+    if _own_jail is not None:
+        if _own_jail.isolation == isolation and _own_jail.is_alive():
+            return _own_jail
+        _own_jail.close()
+        _own_jail = None
+    _settle()
+    try:
+        jail = Jail(isolation, wait=False)
+        import skiplab.grading.execute  # noqa: F401 -- takes as long as a jail to get warm
+
+        jail.wait()
+    except JailError as error:
+        raise HopelessError(f"The worker on {socket.gethostname()}: {error}") from error
+    _own_jail = jail
+    return jail
+
+
+def _settle() -> None:
+    """Have temporary files where Dask clears up, also after a worker that was killed."""
+    if "distributed" not in sys.modules:
+        return
+    with suppress(ValueError):  # this is no worker of Dask's
+        folder = sys.modules["distributed"].get_worker().local_directory
+        if len(folder) <= MOST_PATH:
+            tempfile.tempdir = folder
 
 
 @lru_cache(maxsize=4)
