@@ -160,7 +160,7 @@ def draw_residual_net(path: str | Path | None = None) -> None:
     """
     chain = [
         ("input", "X"), ("layer", "first"), ("relu", "ReLU"), ("skip", "block 1"),
-        ("skip", "block 2"), ("output", "…"), ("skip", "depth − 2"), ("layer", "last"),
+        ("skip", "block 2"), ("output", "…"), ("skip", "block depth − 2"), ("layer", "last"),
         ("output", "logits"),
     ]  # fmt: skip
     title = "A network of blocks: first, ReLU, depth − 2 blocks one after the other, last"
@@ -169,7 +169,7 @@ def draw_residual_net(path: str | Path | None = None) -> None:
         axes.text(0.1, 1.07, title, va="top", fontsize=10.5, fontweight="bold")
         x, places = LEFT, []
         for kind, text in chain:
-            half = 0.14 if text == "…" else HALF[kind]
+            half = {"…": 0.14, "block depth − 2": 0.6}.get(text, HALF[kind])
             x += half
             places.append((x, half))
             _box(axes, kind, text, x, 0.4, half)

@@ -448,6 +448,17 @@ def _lowest_and_highest(what: str, values: dict[str, float]) -> str:
     return f"{what}: from {parts[0]} to {parts[-1]}"
 
 
+def _lowest_and_highest_place(what: str, xlabel: str, values: dict[Any, float]) -> str:
+    """One line that says where a single network has its lowest and its highest median."""
+    broken = [str(place) for place, value in values.items() if not math.isfinite(value)]
+    if broken:
+        return f"{what}: not a finite number at {xlabel} {', '.join(broken)}"
+    low, high = min(values, key=values.get), max(values, key=values.get)
+    return f"{what}: from {number(values[low])} ({xlabel} {low}) to " + (
+        f"{number(values[high])} ({xlabel} {high})"
+    )
+
+
 def _compare(what: str, verb: str, values: dict[str, torch.Tensor], label: str = "") -> str:
     """Two networks with the same number of seeds are compared seed by seed."""
     names = list(values)
@@ -543,9 +554,13 @@ def plot_over(
     ylabel: str,
     log: bool = False,
     baseline: tuple[str, float] | None = None,
+    at: Any = None,  # noqa: ANN401
     path: str | Path | None = None,
 ) -> None:
     """Plots a measurement over depth, over layers, or over anything else that comes in order.
+
+    The title says what several networks have at one place, or where a single one has its lowest and
+    its highest median.
 
     Args:
         values_by_name: For each network, a dict from the place on the x axis to one number per
@@ -554,11 +569,13 @@ def plot_over(
         ylabel: What was measured, such as "test accuracy".
         log: Whether the y axis is logarithmic; then all numbers must be above 0.
         baseline: A name and a value to compare with, drawn as a line: ("chance", 0.1).
+        at: The place that the title speaks of; None is the last.
         path: Also save the picture there.
 
     Raises:
         TypeError: An argument has the wrong type.
-        ValueError: A dict is empty, or a number is not above 0 where `log` asks for that.
+        ValueError: A dict is empty, a number is not above 0 where `log` asks for that, or `at` is
+            no place of any network.
     """
     given = arguments.by_name("values_by_name", values_by_name, "{3: [0.6, 0.59]}")
     for name, text in (("xlabel", xlabel), ("ylabel", ylabel)):
@@ -582,11 +599,23 @@ def plot_over(
     medians = {
         name: {place: _median(v) for place, v in places.items()} for name, places in values.items()
     }
-    last = {name: m[order[-1]] for name, m in medians.items() if order[-1] in m}
+    at = order[-1] if at is None else at
+    if at not in order:
+        places = ", ".join(map(repr, order))
+        raise ValueError(f"at: got {arguments.describe(at)}, wanted one of {places}")
     label = ylabel[:1].upper() + ylabel[1:]
-    finding = _lowest_and_highest(f"{label} at {xlabel} {order[-1]}", last)
+    if len(values) == 1:
+        finding = _lowest_and_highest_place(label, xlabel, *medians.values())
+    else:
+        here = {name: m[at] for name, m in medians.items() if at in m}
+        finding = _lowest_and_highest(f"{label} at {xlabel} {at}", here)
     step = max(1, math.ceil((len(order) - 1) / 8))
-    some = [*order[:-1:step], order[-1]] if len(order) > 1 else order
+    # The last one, too, and none that would stand too close to it or to where the title looks.
+    some = [place for place in order[::step] if len(order) - 1 - order.index(place) > step // 2]
+    some.append(order[-1])
+    if at not in some:
+        near = [place for place in some if abs(order.index(place) - order.index(at)) <= step // 2]
+        some = sorted({*some, at} - set(near), key=order.index)
     rows = [(xlabel, *values)]
     for place in some:
         rows.append(
@@ -616,9 +645,9 @@ def plot_over(
             )  # fmt: skip
             for place in gone:
                 axes.annotate(
-                    f"{name}: not finite", (order.index(place), 1), (0, -3 - 12 * index),
+                    f"{name}: not finite", (order.index(place), 0), (0, 4 + 12 * index),
                     xycoords=("data", "axes fraction"), textcoords="offset points", ha="right",
-                    va="top", color=style.color, fontweight="bold", fontsize=9,
+                    va="bottom", color=style.color, fontweight="bold", fontsize=9,
                     path_effects=halo(),
                 )  # fmt: skip
         if baseline is not None:
@@ -661,8 +690,7 @@ def plot_signals(
     down = math.ceil(len(classes) / across)
     counts = {str(c): int((y == c).sum()) for c in classes}
     finding = (
-        f"{len(classes)} classes, {size} numbers per example: "
-        f"the first {each} examples of each class look alike only in part"
+        f"{len(classes)} classes, {size} numbers per example: the first {each} examples of each"
     )
     rows = [("class", "examples", "mean", "standard deviation")]
     rows += [
