@@ -373,6 +373,6 @@ def _nets(exercise):
     add(
         "helper-outside",
         [first, "return self.last(through(self.blocks, X))"],
-        before="def through(blocks, h):\n    for b in blocks:\n        h = b(h)\n    return h\n\n\n",
+        before="def through(all, h):\n    for b in all:\n        h = b(h)\n    return h\n\n\n",
     )
     return found | _made_otherwise(exercise)

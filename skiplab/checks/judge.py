@@ -156,7 +156,9 @@ def _same_run(seen: Run, expected: Run) -> bool:
 
 
 def _same_numbers(seen: WiringObservation, expected: WiringObservation) -> bool:
-    """Whether two networks did the same in every call that `expected` has."""
+    """Whether two networks, both of them made as asked, did the same in every call."""
+    if expected.problem or expected.missing:
+        return False
     runs = {(run.trial, run.call): run for run in seen.runs}
     keys = [(run.trial, run.call) for run in expected.runs]
     return all(key in runs for key in keys) and all(

@@ -182,6 +182,8 @@ def _missing_parameters(model: nn.Module, weights: Weights) -> list[str]:
         if shape != tuple(values.shape):
             wanted = tuple(values.shape) if values.dim() else "of one number"
             missing.append(f"{name} has shape {shape}, not {wanted}")
+        elif not parameters[name].requires_grad:
+            missing.append(f"{name} is not trained: its requires_grad is off")
     if not missing:
         names: dict[int, str] = {}
         for name in weights:
@@ -197,7 +199,8 @@ def _in_place_of(model: nn.Module, name: str) -> str:
     parts = name.split(".")
     for number, part in enumerate(parts, start=1):
         if isinstance(found, nn.Module) and not hasattr(found, part):
-            return f"{name} is not there"
+            more = number < len(parts) - 1  # a layer is missed by its weight, what holds it by name
+            return f"{name} is not there" + (f", nor {'.'.join(parts[:number])}" if more else "")
         found = getattr(found, part)
         if number < len(parts) and not isinstance(found, nn.Module):
             path, kind = ".".join(parts[:number]), type(found).__name__

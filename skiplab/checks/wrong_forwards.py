@@ -189,7 +189,7 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
             "the same input gives another output each time, in eval mode, too: "
             "random numbers are at work",
             "Look for noise, or a dropout that is not told the mode. Nothing here is random.",
-            f.having(last=f.end("{} + 0.1 * torch.randn_like(X)")),
+            f.having(last=f.end("{} + 0.1 * torch.randn(len(X), 1)")),
             same=(
                 f.having([*f.steps[:1], "X = F.dropout(X, 0.5)", *f.steps[1:]]),
                 f.having([*f.steps[:1], "X = X + torch.rand(1)", *f.steps[1:]]),
