@@ -8,7 +8,7 @@ PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v pyth
 RUN = @PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 help: ## show this list
-	@echo "make demo    grade a sample class, both lessons, and show the results"
+	@echo "make demo    grade a sample class, all lessons, and show the results"
 	@echo "make test    run every test"
 	@echo "make build   build release/ (for students) and solutions/ from source/, where out of date"
 	@echo "make lab     open JupyterLab on your own copy of the released lessons"

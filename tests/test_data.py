@@ -1,9 +1,12 @@
-"""make_data gives the original experiment's noise: seeded, and the same everywhere."""
+"""make_data gives the original experiment's noise, make_mnist1d its data set: seeded, the same."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 
-from skiplab import make_data
+from skiplab import make_data, make_mnist1d
 
 
 def test_it_is_uniform_noise_of_the_asked_size():
@@ -58,4 +61,41 @@ def test_an_accelerator_gets_the_same_numbers():
 def test_wrong_arguments_are_named(arguments, error, message):
     with pytest.raises(error) as caught:
         make_data(**arguments)
+    assert message in str(caught.value)
+
+
+def test_mnist1d_is_the_published_data_set():
+    """Sizes, scale and classes; and it can be learned: nearest neighbours beat chance by far."""
+    data = make_mnist1d()
+    assert data.X.shape == (4_000, 40) and data.X_test.shape == (1_000, 40)
+    assert data.y.shape == (4_000,) and data.y_test.shape == (1_000,)
+    assert data.X.dtype == data.X_test.dtype == torch.float32 and data.y.dtype == torch.int64
+    assert data.X.mean().item() == pytest.approx(0, abs=0.02)
+    assert data.X.std().item() == pytest.approx(1, abs=0.02)
+    assert data.y.bincount().min() > 350 and data.y_test.bincount().min() > 70
+    nearest = torch.cdist(data.X_test, data.X).argmin(dim=1)
+    assert (data.y[nearest] == data.y_test).float().mean() > 0.4
+
+
+def test_mnist1d_is_the_same_again_and_changes_nobodys_random_state():
+    states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    first, other = make_mnist1d(7), make_mnist1d(8)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.array_equal(np.random.get_state()[1], states[1]) and random.getstate() == states[2]
+    assert not torch.equal(first.X, other.X)
+    kept = first.X.clone()
+    first.X.zero_()  # a student may
+    assert torch.equal(make_mnist1d(7).X, kept)
+
+
+@pytest.mark.parametrize(
+    ("seed", "error", "message"),
+    [
+        (-1, ValueError, "seed: got -1, wanted a whole number of at least 0"),
+        ("a", TypeError, "seed: got 'a', wanted a whole number"),
+    ],
+)
+def test_wrong_arguments_of_mnist1d_are_named(seed, error, message):
+    with pytest.raises(error) as caught:
+        make_mnist1d(seed)
     assert message in str(caught.value)

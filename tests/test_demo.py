@@ -34,6 +34,20 @@ WRONG = {
     ("ivan", "skipnet7-wiring"): "SkipNet7.forward is not implemented yet",
     ("ivan", "skipnet7-trains"): "SkipNet7.forward is not implemented yet",
     ("jo", "normalnet7-wiring"): "its answer cell, normalnet7, stopped with SyntaxError: '(' was",
+    ("chen", "residualblock-wiring"): "ResidualBlock: there is no skip",
+    ("chen", "rezeroblock-wiring"): "ReZeroBlock: there is no skip",
+    ("dalia", "residualblock-wiring"): "ResidualBlock: the ReLU comes after the sum",
+    ("emil", "residualnet-wiring"): "ResidualNet: the output goes through a ReLU",
+    ("emil", "rezeroblock-wiring"): "ReZeroBlock: alpha is a number, not a parameter",
+    ("farah", "residualnet-wiring"): "ResidualNet: all blocks are one and the same",
+    ("farah", "rezeroblock-wiring"): "ReZeroBlock: alpha starts at 1",
+    ("goran", "residualblock-wiring"): "ResidualBlock: no gradient gets back to the input",
+    ("goran", "residualnet-wiring"): "ResidualNet: the blocks are in a plain list",
+    ("hana", "residualblock-wiring"): "ResidualBlock: sigmoid is used where ReLU is asked for",
+    ("ivan", "residualblock-wiring"): "ResidualBlock.forward is not implemented yet",
+    ("ivan", "residualnet-wiring"): "ResidualNet.__init__ is not implemented yet",
+    ("ivan", "rezeroblock-wiring"): "ReZeroBlock.__init__ is not implemented yet",
+    ("jo", "residualblock-wiring"): "its answer cell, residualblock, stopped with SyntaxError: '('",
 }
 NOT_GRADED = {
     ("jo", "2_skip_connections"): "not graded: 2_skip_connections.ipynb is not a notebook"
@@ -131,7 +145,7 @@ def test_what_it_names_is_there(demo):
         assert scores["boris", lesson] == sum(graded(lesson, "code").values())
 
 
-def test_both_lessons_are_handed_in_by_some_who_are_right_and_some_who_are_not():
+def test_every_lesson_is_handed_in_by_some_who_are_right_and_some_who_are_not():
     assert 8 <= len(STUDENTS) <= 10
     for lesson in LESSONS:
         assert {"ada", "boris", "ivan", "jo"} < set(HANDED_IN[lesson])

@@ -125,7 +125,7 @@ def measure(model: nn.Module, data: Digits) -> tuple[float, float]:
         that are told right. Where the logits are not finite, the answer counts as 0.
     """
     arguments.network("model", model)
-    with torch.no_grad():
+    with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):  # whatever a network prints
         loss = nn.functional.cross_entropy(model(data.X), data.y).item()
         answers = model(data.X_test).nan_to_num().argmax(dim=1)
     finite = loss if abs(loss) < float("inf") else float("nan")
