@@ -47,7 +47,7 @@ WRONG = {
     ("ivan", "residualblock-wiring"): "ResidualBlock.forward is not implemented yet",
     ("ivan", "residualnet-wiring"): "ResidualNet.__init__ is not implemented yet",
     ("ivan", "rezeroblock-wiring"): "ReZeroBlock.__init__ is not implemented yet",
-    ("jo", "residualblock-wiring"): "its answer cell, residualblock, stopped with SyntaxError: '('",
+    ("jo", "residualblock-wiring"): "its answer cell, residualblock, stopped with SyntaxError",
 }
 NOT_GRADED = {
     ("jo", "2_skip_connections"): "not graded: 2_skip_connections.ipynb is not a notebook"

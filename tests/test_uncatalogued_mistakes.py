@@ -3,7 +3,10 @@
 import re
 
 import pytest
+import torch
+from torch import nn
 
+from skiplab import PlainBlock
 from skiplab.checks import CheckFailed, check_wiring
 from skiplab.checks.exercise import all_exercises
 
@@ -113,6 +116,92 @@ WRONG = {
         "in place",
     ),
 }
+
+
+# The same for blocks and networks of blocks: the exercise, what is replaced in its right answer,
+# and by what.
+BLOCKS = {
+    "scaled-a-little": ("residualblock", "return S + X", "return S + 1.01 * X"),
+    "shifted-a-little": ("residualblock", "return S + X", "return S + X + 0.01"),
+    "clamped-sum": ("residualblock", "return S + X", "return (S + X).clamp(max=3.0)"),
+    "reversed-shortcut": ("residualblock", "return S + X", "return S.flip(1) + X"),
+    "shortcut-of-zeros-at-large": (
+        "residualblock",
+        "return S + X",
+        "return S * (S.abs().max() < 50) + X",
+    ),
+    "branch-only-in-train": ("residualblock", "return S + X", "return S + X * self.training"),
+    "half-of-the-features": (
+        "residualblock",
+        "return S + X",
+        "return torch.cat([S[:, :3], S[:, 3:] + X[:, 3:]], dim=1)",
+    ),
+    "gradient-scaled-on-shortcut": (
+        "residualblock",
+        "return S + X",
+        "return 0.5 * S + 0.5 * S.detach() + X",
+    ),
+    "gradient-of-layer-scaled": (
+        "residualblock",
+        "return S + X",
+        "return S + 0.5 * X + 0.5 * X.detach()",
+    ),
+    "only-for-small-batches": ("residualblock", "return S + X", "return S + X * (len(X) < 100)"),
+    "rounded": ("residualblock", "return S + X", "return (S + X).half().float()"),
+    "alpha-squared": ("rezeroblock", "self.alpha * X", "self.alpha ** 2 * X"),
+    "alpha-without-sign": ("rezeroblock", "self.alpha * X", "self.alpha.abs() * X"),
+    "alpha-bounded": ("rezeroblock", "self.alpha * X", "torch.tanh(self.alpha) * X"),
+    "alpha-never-negative": ("rezeroblock", "self.alpha * X", "self.alpha.clamp(min=0) * X"),
+    "alpha-and-one": ("rezeroblock", "self.alpha * X", "(1 + self.alpha) * X"),
+    "alpha-starts-small": ("rezeroblock", "torch.tensor(0.0)", "torch.tensor(1e-3)"),
+    "alpha-drawn": ("rezeroblock", "torch.tensor(0.0)", "torch.randn(1)"),
+    "alpha-named-otherwise": ("rezeroblock", "self.alpha", "self.a"),
+    "three-blocks-at-most": ("residualnet", "range(depth - 2)", "range(min(depth - 2, 3))"),
+    "width-of-the-lesson": ("residualnet", "block(width)", "block(64)"),
+    "blocks-of-the-lesson": ("residualnet", "block(width)", "PlainBlock(width)"),
+    "shared-after-the-third": (
+        "residualnet",
+        "nn.ModuleList(block(width) for _ in range(depth - 2))",
+        "nn.ModuleList([block(width) for _ in range(min(depth - 2, 3))])\n"
+        "        self.blocks.extend([self.blocks[-1]] * (depth - 5))",
+    ),
+    "a-block-and-its-input": ("residualnet", "X = block(X)", "X = X + 0.1 * block(X)"),
+    "last-block-twice-if-deep": (
+        "residualnet",
+        "return self.last(X)",
+        "return self.last(block(X) if len(self.blocks) > 4 else X)",
+    ),
+    "logits-shifted": ("residualnet", "return self.last(X)", "return self.last(X) - 0.01"),
+    "logits-centred": (
+        "residualnet",
+        "return self.last(X)",
+        "return self.last(X) - self.last(X).mean()",
+    ),
+    "blocks-skipped-at-random": (
+        "residualnet",
+        "X = block(X)",
+        "X = block(X) if torch.rand(1) < 0.9 else X",
+    ),
+}
+
+
+def changed_block(case):
+    answer, old, new = BLOCKS[case]
+    source = all_exercises()[answer].source()
+    assert old in source
+    namespace = {"torch": torch, "nn": nn, "PlainBlock": PlainBlock}
+    exec(source.replace(old, new), namespace)
+    return answer, namespace[all_exercises()[answer].name]
+
+
+@pytest.mark.parametrize("case", BLOCKS)
+def test_unforeseen_mistake_in_blocks_fails_and_is_located(case):
+    answer, network = changed_block(case)
+    for seed in (0, 1, 2):
+        with pytest.raises(CheckFailed) as failed:
+            check_wiring(network, answer, seed=seed)
+        message = str(failed.value)
+        assert "\n  where " in message and len(message.splitlines()) >= 3, f"seed {seed}\n{message}"
 
 
 def class_of(forward):
