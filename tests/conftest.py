@@ -38,6 +38,7 @@ LONGEST = [
     "test_gradebook_rows",
     "test_postgresql",
     "test_builds_are_fresh",
+    "test_lesson_claims",
     "test_demo",
     "test_fresh_challenges",
     "test_honest_styles",
