@@ -50,6 +50,7 @@ c.RunInJail.memory_mb = 2048
 c.ExchangeFactory.collect = "skiplab.grading.received.Collect"
 
 # Feedback shows the checks' messages, never a hidden test; pages run nothing a student wrote.
+c.GenerateFeedback.exporter_class = "skiplab.grading.plugins.FeedbackExporter"  # a faster one
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "nbgrader.preprocessors.ClearHiddenTests",

@@ -15,8 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from nbgrader.api import MissingEntry
 from nbgrader.converters import GenerateAssignment
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.exchange.default import Exchange
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -245,17 +248,32 @@ def register(course: Course, lesson: str) -> None:
             which there are submissions already.
         SQLAlchemyError: The gradebook cannot be reached, or is none.
     """
-    engine = create_engine(course.nbgrader(lesson).db_url)
-    try:  # nbgrader would say it of the lesson
-        inspect(engine).get_table_names()
-    finally:
-        engine.dispose()
+    _begin_gradebook(course.nbgrader(lesson).db_url)
     with tempfile.TemporaryDirectory(prefix="skiplab-grade-") as folder:
         coursedir = course.nbgrader(lesson, release_directory=folder)
         try:
             convert(GenerateAssignment, coursedir, course.config)
         except ConversionError as error:
             raise CourseError(f"{course.source(lesson)}: {error}") from error
+
+
+def _begin_gradebook(url: str) -> None:
+    """Note in a new gradebook which version of its tables it has, as nbgrader does.
+
+    nbgrader starts alembic for it in a second Python, and waits three seconds. It makes the tables
+    all the same, and finds them whatever moment this is ended at.
+
+    Raises:
+        SQLAlchemyError: The gradebook cannot be reached, or is none.
+    """
+    engine = create_engine(url)
+    try:
+        if not inspect(engine).get_table_names():
+            with engine.begin() as connection:
+                versions = ScriptDirectory(ALEMBIC_DIR)
+                MigrationContext.configure(connection).stamp(versions, "head")
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -12,11 +12,14 @@ import re
 import secrets
 import stat
 import weakref
+from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nbconvert.exporters import NotebookExporter
+from nbconvert.exporters import HTMLExporter, NotebookExporter, TemplateExporter
+from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown import markdown2html_mistune
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
@@ -41,6 +44,8 @@ _TAGS = (
     *("hr", "i", "li", "ol", "p", "pre", "span", "strong", "sub", "sup", "table", "tbody", "td"),
     *("th", "thead", "tr", "ul"),
 )
+NO_ALT = "A figure that came without a description"
+KEPT = 200  # cells whose highlighted source is kept: those of a lesson, and some
 _ACTIVE_TEX = re.compile(r"\\(href|require|cssId|class|style|unicode|bbox|data|html\w*)\b")
 
 _warm: weakref.WeakValueDictionary[tuple[str, ...], Jail] = weakref.WeakValueDictionary()
@@ -180,7 +185,60 @@ class NoScripts(SanitizeHTML):
             # Cleaned as HTML: a link that runs something hides from whoever cleans Markdown.
             html = markdown2html_mistune(_ACTIVE_TEX.sub(r"\\text{\1}", cell.source))
             cell.source = self.sanitize_html_tags(html)
+        for output in cell.get("outputs", []):
+            for kind in {"image/png", "image/jpeg"} & set(output.get("data", {})):
+                if not output.metadata.get("alt"):
+                    output.metadata.setdefault(kind, {}).setdefault("alt", NO_ALT)
         return cell, resources
+
+
+class _Page(TemplateExporter):
+    """Keeps the page, and gives those that would look through it an empty one."""
+
+    page = ""
+
+    def from_notebook_node(
+        self,
+        nb: NotebookNode,
+        resources: dict | None = None,
+        **settings: Any,  # noqa: ANN401
+    ) -> tuple[str, dict]:
+        self.page, resources = super().from_notebook_node(nb, resources, **settings)
+        return "", resources
+
+
+class FeedbackExporter(HTMLExporter, _Page):
+    """Pages of feedback as nbconvert makes them, in a third of the time.
+
+    What stands in many submissions is rendered once. And nbconvert reads each page that it has made
+    again, to make JupyterLab's output areas reachable by the keyboard, of which nbgrader's template
+    has none, and to give figures an alternative text, which `NoScripts` does.
+    """
+
+    @default("filters")
+    def _filters_default(self) -> dict[str, Callable[..., str]]:
+        highlight = lru_cache(KEPT)(Highlight2HTML(pygments_lexer="ipython3", parent=self))
+
+        def cached(source: str, language: str | None = None, metadata: dict | None = None) -> str:
+            return highlight(source, (metadata or {}).get("magics_language", language))
+
+        return {"highlight_code": cached}
+
+    def from_notebook_node(
+        self,
+        nb: NotebookNode,
+        resources: dict | None = None,
+        **settings: Any,  # noqa: ANN401
+    ) -> tuple[str, dict]:
+        """Make a page.
+
+        Args:
+            nb: The graded notebook.
+            resources: What the template shows beside it.
+            settings: What nbconvert passes along.
+        """
+        _, resources = super().from_notebook_node(nb, resources, **settings)
+        return self.page, resources
 
 
 class RunInJail(NbGraderPreprocessor):
