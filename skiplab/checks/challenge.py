@@ -124,8 +124,8 @@ class TrainingChallenge:
     arguments: Arguments
     weights: Weights
     data: tuple[Tensor, Tensor]
-    epochs: int = 100
-    learning_rate: float = 0.01
+    epochs: int = 40
+    learning_rate: float = 0.025
 
 
 def fresh_seed() -> int:
