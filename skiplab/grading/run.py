@@ -53,12 +53,14 @@ BATCH = 50  # submissions recorded together
 BATCH_SECONDS = 2  # or those that have come in so long
 CHUNK = 50  # submissions looked up in the gradebook together
 
-# Those of the course's preprocessors that this grader does itself, elsewhere.
+# Those of the course's preprocessors that this grader does itself, elsewhere. The last looks at
+# what a rebuilt notebook has from the lesson: once, when that is put into the gradebook, is enough.
 _OWN = (
     "skiplab.grading.plugins.Rebuild",
     "skiplab.grading.plugins.RunInJail",
     "nbgrader.preprocessors.saveautogrades.SaveAutoGrades",
     "nbgrader.preprocessors.latesubmissions.AssignLatePenalties",
+    "nbgrader.preprocessors.checkcellmetadata.CheckCellMetadata",
 )
 
 # What is wrong with more than one submission: the disk, the gradebook, a worker's machine.
