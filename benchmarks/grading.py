@@ -22,7 +22,8 @@ such a class; the others take classes of right ones. Both sides are measured in 
 5. memory: the most that each kind of process used, and all together for each worker, against
    `nbgrader autograde` with its kernel.
 6. regrading: `skiplab grade` on a class of 1,000 of which nothing has changed.
-7. cluster: results a second from two workers of a Dask scheduler, against two local ones.
+7. cluster: results a second from two workers of a Dask scheduler, against two local ones; tasks a
+   second whose work is free.
 8. driver: classes of 1,000 and 10,000 (`--large`: 100,000, too) with an executor that returns a
    known result and a known page at once, of 2 KB where a real one has some hundred: what is left
    is what the driver itself does.
@@ -39,6 +40,7 @@ import itertools
 import json
 import math
 import multiprocessing
+import operator
 import os
 import pickle
 import platform
@@ -802,10 +804,33 @@ def cluster(bench: Bench) -> list[Row]:
         skiplab_grade(course, "--scheduler", address)  # each worker has its warm process then
         shutil.rmtree(course)
         there = slope(bench, "--scheduler", address).seconds
+        free = free_tasks(address)
     small, large = bench.sizes
     print(f"Dask    {1 / there:.2f} results a second (class of {large} less class of {small})")
     print(f"local   {1 / local:.2f} results a second; Dask has {local / there:.2f} of that")
+    print(f"Dask, tasks that do nothing, with the data of a page of feedback: {free:.0f} a second")
     return []
+
+
+def free_tasks(address: str, count: int = 3000) -> float:
+    """How many tasks a second a scheduler hands out, and takes back, whose work is free.
+
+    Args:
+        address: the scheduler's.
+        count: of tasks; each is sent a notebook's 34 KB and sends back a page's 204 KB.
+    """
+    from distributed import Client, as_completed
+
+    def send() -> Any:  # noqa: ANN401
+        return client.submit(operator.mul, os.urandom(34_000), 6, pure=False)
+
+    with Client(address, set_as_default=False) as client:
+        began = time.perf_counter()
+        done = as_completed([send() for _ in range(20)], loop=client.loop, with_results=True)
+        for number, _ in enumerate(done, start=20):
+            if number < count:
+                done.add(send())
+        return count / (time.perf_counter() - began)
 
 
 @contextmanager
