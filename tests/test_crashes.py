@@ -227,7 +227,7 @@ def test_two_at_once(course, undisturbed, tmp_path):
     copy(course, tmp_path)
     first = start(tmp_path)
     wait_until(lambda: graded(tmp_path) >= 1, first)
-    first.send_signal(signal.SIGSTOP)  # a class this small is done before a second grader has started
+    first.send_signal(signal.SIGSTOP)  # a class this small would be done too early
     said = run("skiplab", "grade", "small", cwd=tmp_path, status=1)
     first.send_signal(signal.SIGCONT)
     assert f"is being graded already, by process {first.pid}" in said and "Traceback" not in said
