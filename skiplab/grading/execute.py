@@ -50,6 +50,7 @@ from skiplab.grading.provisioner import JailSpecs
 
 HIDDEN = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
 MOST_GROWTH = 1 << 30  # bytes by which the grader may grow over a notebook
+WAITED = 0.1  # of a cell's time: who has waited longer might have been done in time
 _GRACE_SECONDS = 3  # after an interrupt, before the kernel is ended
 _SHOWN = ("text/plain", "image/png", "image/jpeg")  # none of them can hold a script
 
@@ -87,7 +88,7 @@ def run_notebook(
     limits: Limits,
     files: Path | None = None,
     tell: Callable[[int, int], None] = lambda done, of: None,
-) -> None:
+) -> str | None:
     """Run a rebuilt notebook, and write the outputs and the scores into it.
 
     Args:
@@ -99,6 +100,10 @@ def run_notebook(
         limits: What the student's code may use.
         files: The lesson's own files.
         tell: Told how many cells have been run, of how many.
+
+    Returns:
+        Why the result may be owed to whatever else ran on the machine, in words; None where there
+            is no reason to think so.
 
     Raises:
         JailError: The jail does not work, or was ended. That is never the student's fault.
@@ -119,6 +124,7 @@ def run_notebook(
     for index in code:
         cell = notebook.cells[index]
         cell.outputs = nbformat.from_dict(as_text(cell.outputs))
+    return run.doubt
 
 
 class _Client(NotebookClient):
@@ -176,6 +182,8 @@ class _Run:
         self.grading_cell: NotebookNode | None = None
         self.timed_out = False  # the student's cell that ran last
         self.broken: JailError | None = None
+        self.doubt: str | None = None  # whether the machine had a part in what came of it
+        self.late = False  # whether a limit of time was reached with the present kernel
         self.tainted = False  # whether the student's code has been given a hidden test's arguments
 
     # The kernel
@@ -236,6 +244,7 @@ class _Run:
             context = self.client.km.context
             if self.client.km.provisioner.kernel is not None:  # it did start
                 self.kernel.close()  # Jupyter's own way looks every 0.1 s whether it has ended
+                self._mind_the_machine()
                 self.client._cleanup_kernel()
             context.destroy(linger=0)
             self.client = None
@@ -280,6 +289,15 @@ class _Run:
             self.broken = JailError(f"The keeper of a kernel {GONE}: it was ended from outside.")
             raise self.broken
 
+    def _mind_the_machine(self) -> None:
+        """See whether the kernel that has just ended was kept from computing, or was ended."""
+        kernel, limit = self.kernel, self.limits.cell_seconds
+        if self.late and kernel.waited > WAITED * limit:
+            self.doubt = f"it took too long, and waited {kernel.waited:.0f} s for the machine"
+        if kernel.killed:
+            self.doubt = "its process was killed"
+        self.late = False
+
     def _seconds_left(self) -> int:
         """How long the notebook may still take, at least 1 s.
 
@@ -288,6 +306,7 @@ class _Run:
         """
         left = self.deadline - time.monotonic()
         if left <= 0:
+            self.late = True
             raise Stopped(f"not run: the notebook took longer than {self.limits.wall_seconds} s")
         return max(1, int(left))
 
@@ -304,6 +323,7 @@ class _Run:
 
     def _note_reply(self, execute_reply: dict[str, Any], **_: Any) -> None:  # noqa: ANN401
         self.timed_out = execute_reply["content"].get("ename") == _TIMEOUT
+        self.late |= self.timed_out
 
     def _run_again(self, index: int) -> str | None:
         """Run a cell for what it defines, and leave its outputs as they are."""
@@ -462,6 +482,7 @@ class _Run:
                 keeper.end()
                 raise Stopped(self.too_long)
             if left <= 0:
+                self.late = True
                 keeper.tell(b"interrupt")
                 interrupted, until = True, time.monotonic() + _GRACE_SECONDS
                 continue

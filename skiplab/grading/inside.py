@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import json
@@ -52,9 +53,17 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REMOUNT, _MS_BIND = 2, 4, 8, 32, 4096
 _MS_RDONLY, _MS_REC, _MS_PRIVATE = 1, 16384, 1 << 18
 _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 4, 24, 38
 _PR_SET_PDEATHSIG = 1
+_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219}
 _KEYCTL_JOIN_SESSION_KEYRING = 1
+# The machine's number in the audit system (linux/audit.h), and of its system calls mmap and those
+# that make memory which no process's page tables need show: memfd_create, memfd_secret and
+# io_uring_setup.
+_MEMORY_CALLS = {
+    "x86_64": (0xC000003E, 9, (319, 447, 425)),
+    "aarch64": (0xC00000B7, 222, (279, 447, 425)),
+}
 _NEW_NAMESPACES = (
     0x00020000  # mounts
     | 0x04000000  # host name
@@ -190,14 +199,15 @@ def _keep(request: dict, grader: socket.socket, isolated: bool) -> None:
         grader.close()
         _guarded(_be_kernel, request, tell_ready, isolated)
     os.close(tell_ready)
-    ended = "it did not start"
+    ended, watch = "it did not start", _Watch(kernel)
     try:
-        ended = _look_after(kernel, ready, grader, request, isolated)
+        ended = _look_after(kernel, ready, grader, request, isolated, watch)
     finally:
         if not isolated:
             _kill_all(kernel)
+        said = {"ended": ended, "waited": watch.waited, "killed": watch.killed}
         with contextlib.suppress(OSError):
-            grader.send(json.dumps({"ended": ended}).encode())
+            grader.send(json.dumps(said).encode())
 
 
 def _furnish(request: dict, limits: dict) -> None:
@@ -244,6 +254,43 @@ def _drop_capabilities() -> None:
     _check(_libc.syscall(_SYS_CAPSET[machine], header, none), "capset")
 
 
+def _refuse_hidden_memory() -> None:
+    """Have the system refuse memory that the keeper could not see.
+
+    What is shared but in no file stays when a process drops it from its page tables, and then
+    nobody's memory shows it. seccomp(2), in classic BPF (linux/filter.h): refused with EPERM are
+    the calls of `_MEMORY_CALLS`, an mmap(2) that is shared and anonymous, and all calls by the
+    numbers of another machine.
+    """
+    machine, mmap, others = _MEMORY_CALLS[os.uname().machine]
+    load, equal, at_least, mask, end = 0x20, 0x15, 0x35, 0x54, 0x06
+    refuse, allow = 0x00050000 | errno.EPERM, 0x7FFF0000
+    number, arch, mmap_flags = 0, 4, 16 + 3 * 8  # of struct seccomp_data
+    shared_and_anonymous = 0x01 | 0x20
+    program = [
+        (load, 0, 0, arch),
+        (equal, 1, 0, machine),
+        (end, 0, 0, refuse),
+        (load, 0, 0, number),
+        (at_least, 0, 1, 0x40000000),  # x86_64's third way to count them
+        (end, 0, 0, refuse),
+    ]
+    for one in others:
+        program += [(equal, 0, 1, one), (end, 0, 0, refuse)]
+    program += [
+        (equal, 1, 0, mmap),
+        (end, 0, 0, allow),
+        (load, 0, 0, mmap_flags),
+        (mask, 0, 0, shared_and_anonymous),
+        (equal, 0, 1, shared_and_anonymous),
+        (end, 0, 0, refuse),
+        (end, 0, 0, allow),
+    ]
+    filters = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in program))
+    whole = struct.pack("@HP", len(program), ctypes.addressof(filters))
+    _check(_libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, whole, 0, 0), "seccomp")
+
+
 def _be_kernel(request: dict, tell_ready: int, isolated: bool) -> None:
     """Become the kernel that runs the notebook."""
     limits = request["limits"]
@@ -251,6 +298,7 @@ def _be_kernel(request: dict, tell_ready: int, isolated: bool) -> None:
     _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl")
     if isolated:
         _drop_capabilities()
+        _refuse_hidden_memory()
         folder = Path(HOME, request["name"])
         sockets = f"{SOCKETS}/s"
         connection = Path(TEMPORARY, "connection.json")
@@ -343,8 +391,49 @@ def _address_space() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
+class _Watch:
+    """What the keeper knows of the machine's part in what becomes of a submission.
+
+    Attributes:
+        waited: seconds for which the kernel could have computed and was not let.
+        killed: whether the kernel was ended by a signal that cannot be caught, and not by the
+            keeper: by itself, or by a system that was out of memory.
+    """
+
+    def __init__(self, kernel: int) -> None:
+        self.waited, self.killed = 0.0, False
+        self._kernel = kernel
+        self._seen: dict[tuple[int, str], float] = {}  # seconds of computing of each process
+
+    def look(self, pids: set[int]) -> float:
+        """Look at the processes; return for how many seconds all have computed, as far as seen.
+
+        A process that ends is counted in its parent's account, unless the parent will not have it.
+        So what was seen of it counts, too, where that is more.
+        """
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            delay = Path(f"/proc/{self._kernel}/schedstat").read_text().split()[1]
+            self.waited = int(delay) / 1e9
+        accounts, tick = _cpu_seconds(), os.sysconf("SC_CLK_TCK")
+        for pid in pids:
+            with contextlib.suppress(OSError, IndexError, ValueError):
+                words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                own, of_children = (sum(map(int, words[at : at + 2])) / tick for at in (11, 13))
+                self._seen[pid, words[19]] = own
+                accounts += own + of_children
+        if len(self._seen) > 10_000:  # the oldest go; the accounts have most of them
+            for key in list(self._seen)[:5_000]:
+                del self._seen[key]
+        return max(accounts, sum(self._seen.values()))
+
+
 def _look_after(
-    kernel: int, ready: int, grader: socket.socket, request: dict, isolated: bool
+    kernel: int,
+    ready: int,
+    grader: socket.socket,
+    request: dict,
+    isolated: bool,
+    watch: _Watch,
 ) -> str:
     """Pass on what the grader asks, and watch the limits.
 
@@ -364,6 +453,8 @@ def _look_after(
                     _mount("none", SOCKETS, "", flags)
                 grader.send(b'{"ready": true}')
             os.close(ready)
+        pids = (_everything() if isolated else _descendants(kernel)) - {os.getpid()}
+        computed = watch.look(pids)
         if grader in readable:
             asked = grader.recv(MESSAGE_BYTES)
             if asked == b"interrupt":
@@ -379,10 +470,14 @@ def _look_after(
             if pid == 0:
                 break
             if pid == kernel:
-                return _how_it_ended(status, limits)
+                ended = _how_it_ended(status, limits)
+                watch.killed = os.WIFSIGNALED(status) and "signal 9" in ended
+                return ended
         if time.monotonic() > stop_at:
             return f"it reached the limit of {limits['wall_seconds']} s for a notebook"
-        used, processes, threads = _usage(kernel, isolated, places, limits["memory_bytes"])
+        if computed > limits["cpu_seconds"]:
+            return f"it reached the limit of {limits['cpu_seconds']} s of computing"
+        used, processes, threads = _usage(pids, isolated, places, limits["memory_bytes"])
         if used > limits["memory_bytes"]:
             return f"it reached the memory limit of {limits['memory_bytes'] >> 20} MB"
         if processes > limits["processes"]:
@@ -407,18 +502,17 @@ def _cpu_seconds() -> float:
 
 
 def _usage(
-    kernel: int, isolated: bool, places: list[str], memory_bytes: int
+    pids: set[int], isolated: bool, places: list[str], memory_bytes: int
 ) -> tuple[int, int, int]:
     """What all processes use together: bytes of memory, processes, threads.
 
     Of shared pages each counts its part. To find that out takes milliseconds, so it is done only
     where the memory could be more than `memory_bytes`. What is in no process's address space is
     looked for where it can hide: in files in memory that only a descriptor holds, in sockets, in
-    temporary files.
+    temporary files. More than that cannot be made: see `_refuse_hidden_memory`.
     """
     elsewhere = processes = threads = at_most = 0
     files: dict[tuple[int, int], int] = {}
-    pids = (_everything() if isolated else _descendants(kernel)) - {os.getpid()}
     for pid in sorted(pids):
         processes += 1
         numbers = _numbers(f"/proc/{pid}/status")

@@ -56,7 +56,7 @@ class Limits:
     Attributes:
         cell_seconds: how long a cell, or a question of a check, may take.
         wall_seconds: how long a notebook may take, in one go.
-        cpu_seconds: how long a process may compute.
+        cpu_seconds: how long all its processes may compute together.
         memory_bytes: how much memory all its processes may use beyond what is there at the start,
             what they write to disk included.
         disk_bytes: the largest file, and the size of each place it can write to.
@@ -107,6 +107,8 @@ class Door:
         Raises:
             JailError: the warm process is gone, or the kernel did not start.
         """
+        if files is not None and not files.is_dir():
+            raise JailError(f"The lesson's own files are gone: {files}")
         keeper = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             folder = Path(tempfile.mkdtemp(prefix="", dir=self.folder))
@@ -180,6 +182,7 @@ class Jail:
         """Start the warm process, in the folder that is there."""
         folder, isolation = self.door.folder, self.door.isolation
         is_boxed = isolation == SANDBOX
+        folder.mkdir(mode=0o700, exist_ok=True)  # who tidies up may have taken it away
         Path(self.door.socket).unlink(missing_ok=True)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -224,16 +227,18 @@ class Jail:
         raise JailError(why)
 
     def is_alive(self) -> bool:
-        """Whether the warm process is there."""
-        return self._process.poll() is None
+        """Whether the warm process is there, and its door."""
+        return self._process.poll() is None and Path(self.door.socket).exists()
 
     def restart(self) -> None:
-        """Start the warm process again, at the same door, where it has ended.
+        """Start the warm process again, at the same door; where it is still there, it ends.
 
         Raises:
             JailError: it does not start.
         """
         self._socket.close()
+        self._process.kill()
+        self._process.wait()
         self._launch()
         self.wait()
 
@@ -249,6 +254,9 @@ class Kernel:
         ready: whether it is listening.
         ended: how it ended, in words; None while it runs.
         sockets: the path its sockets begin with.
+        waited: seconds for which it could have computed and the machine did other things; known
+            when it has ended.
+        killed: whether it was ended by a signal that cannot be caught, and not by its keeper.
     """
 
     def __init__(self, keeper: socket.socket, folder: Path) -> None:
@@ -258,6 +266,8 @@ class Kernel:
         self.sockets = str(folder / "s")
         self.ready = False
         self.ended: str | None = None
+        self.waited = 0.0
+        self.killed = False
 
     def fileno(self) -> int:
         """The descriptor on which the keeper is heard."""
@@ -274,6 +284,7 @@ class Kernel:
         said = json.loads(data) if data else {"ended": GONE}
         self.ready = self.ready or "ready" in said
         self.ended = said.get("ended")
+        self.waited, self.killed = said.get("waited", 0.0), said.get("killed", False)
 
     def tell(self, word: bytes) -> None:
         """Ask the keeper to "interrupt" or "kill" the kernel."""
@@ -327,6 +338,8 @@ def _arguments(requests: Path) -> list[str]:
     for name in ("passwd", "group"):
         words += ["--ro-bind", str(requests / name), f"/etc/{name}"]
     words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    # A shared map of /dev/zero is memory that no process need show.
+    words += ["--dev-bind", "/dev/null", "/dev/zero"]
     if os.getuid() == 0:
         # For root, bubblewrap covers parts of /proc, and then no namespace in there can have a
         # /proc of its own unless a whole one is in sight. The keeper covers this one.

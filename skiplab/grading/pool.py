@@ -35,6 +35,20 @@ class KilledError(CourseError):
     """
 
 
+class DoubtfulError(Exception):
+    """What a call returned may be owed to whatever else ran on the machine.
+
+    Args:
+        why: in words.
+        value: what it returned. It counts when the call was made alone.
+    """
+
+    def __init__(self, why: str, value: Any) -> None:  # noqa: ANN401
+        """Hold the value."""
+        super().__init__(why, value)
+        self.value = value
+
+
 @dataclass(eq=False)
 class Task:
     """A call to be made by a worker.
@@ -46,7 +60,8 @@ class Task:
         value: what the call returned.
         error: the exception it ended with, in the end; None where it returned.
         tries: how often it has failed in a way that is not its own fault.
-        alone: whether it was under way when a worker died, and is to be tried by itself.
+        alone: whether it was under way when a worker died, or its result is doubtful, and it is to
+            be tried by itself.
     """
 
     function: Callable[[Any], Any]
@@ -63,7 +78,8 @@ class Pool:
 
     When a process of an executor dies, nobody can say over which task. All that were under way are
     then tried again alone, one after the other: only one that kills workers is given up. So it is
-    with those that an executor has given up itself (`KilledError`).
+    with those that an executor has given up itself (`KilledError`). A call with a doubtful result
+    (`DoubtfulError`) is made once more, alone; then the result counts.
 
     Args:
         start: starts an executor.
@@ -110,13 +126,16 @@ class Pool:
                 died.append(task)
             elif isinstance(task.error, HopelessError):
                 hopeless = task.error
-            elif isinstance(task.error, KilledError) and not task.alone:
+            elif isinstance(task.error, KilledError | DoubtfulError) and not task.alone:
                 task.alone = True
                 self._queue.appendleft(task)
             elif isinstance(task.error, JailError) and task.tries + 1 < MOST_TRIES:
                 task.tries += 1
                 self._mend()
                 self._queue.appendleft(task)
+            elif isinstance(task.error, DoubtfulError):
+                task.value, task.error = task.error.value, None
+                yield task
             else:
                 task.value = None if task.error else future.result()
                 yield task

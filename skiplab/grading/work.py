@@ -23,7 +23,7 @@ from nbformat.v4 import reads_json
 from traitlets.config import Config
 
 from skiplab.grading.jail import Door, Jail, JailError
-from skiplab.grading.pool import HopelessError
+from skiplab.grading.pool import DoubtfulError, HopelessError
 from skiplab.grading.results import Files, Terms, package_hash, write_whole
 
 MOST_PATH = 70  # characters: the path of a socket below it has at most 107
@@ -68,6 +68,7 @@ def run(job: Job) -> list[list[Any]]:
         JailError: the jail does not work, or was ended. That is never the student's fault.
         HopelessError: there is no jail to be had on this machine, or the grader has another version
             of this package.
+        DoubtfulError: what came of it may be owed to whatever else ran on the machine.
     """
     if job.package != package_hash():
         raise WrongVersionError(
@@ -87,12 +88,15 @@ def run(job: Job) -> list[list[Any]]:
         torch.set_num_threads(1)
         files = _unpacked(terms.files)
         grading = Grading(job.seed, terms.isolation)
-        run_notebook(notebook, terms.lesson, door, grading, terms.limits, files)
-    return [
+        doubt = run_notebook(notebook, terms.lesson, door, grading, terms.limits, files)
+    result = [
         [index, cell.outputs, cell.execution_count]
         for index, cell in enumerate(notebook.cells)
         if cell.cell_type == "code"
     ]
+    if doubt is not None:
+        raise DoubtfulError(doubt, result)
+    return result
 
 
 @dataclass(frozen=True)
@@ -192,9 +196,17 @@ def _settle() -> None:
             tempfile.tempdir = folder
 
 
-@lru_cache(maxsize=4)
 def _unpacked(files: Files) -> Path | None:
     """A folder with a lesson's own files; None where it has none."""
+    folder = _folder(files)
+    if folder is not None and not all(Path(folder, name).is_file() for name, _ in files):
+        _folder.cache_clear()  # who tidies up temporary files has taken some away
+        folder = _folder(files)
+    return folder
+
+
+@lru_cache(maxsize=4)
+def _folder(files: Files) -> Path | None:
     if not files:
         return None
     folder = tempfile.TemporaryDirectory(prefix="skiplab-lesson-")
