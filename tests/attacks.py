@@ -1781,6 +1781,84 @@ code(
     safe=False,
 )
 code(
+    "memory-in-no-page-table",
+    USE,
+    """
+    import mmap
+    import time
+
+    kept = []
+    for _ in range(20):
+        kept.append(mmap.mmap(-1, 100_000_000))
+        kept[-1].write(bytes([1]) * 100_000_000)
+        kept[-1].madvise(mmap.MADV_DONTNEED)  # no process shows it now, and it stays
+    time.sleep(2)
+    print("proof-" + MARK)
+    """,
+    where="own",
+    safe=False,
+)
+code(
+    "memory-in-pieces-of-maps",
+    USE,
+    """
+    import ctypes
+    import mmap
+    import time
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    size, kept = 100_000_000 // 4096 * 4096, 0
+    for flags in (mmap.MAP_SHARED, 3):  # the second is MAP_SHARED_VALIDATE
+        for _ in range(12):
+            at = libc.mmap(None, size, 3, flags | mmap.MAP_ANONYMOUS, -1, 0)
+            if at in (None, ctypes.c_void_p(-1).value):
+                print(os.strerror(ctypes.get_errno()))
+                break
+            ctypes.memset(at, 1, size)
+            libc.munmap(at + 4096, size - 4096)  # as long as a page is left, all of it stays
+            kept += size
+    time.sleep(2)
+    if kept > 1_100_000_000:
+        print("proof-" + MARK)
+    """,
+    where="own",
+    safe=False,
+)
+code(
+    "memory-behind-a-small-map",
+    USE,
+    """
+    import mmap
+    import time
+
+    kept, held = [], 0
+    for _ in range(20):
+        for make in (lambda: os.memfd_create("x"), lambda: os.open("/dev/zero", os.O_RDWR)):
+            try:
+                file = make()
+                if os.fstat(file).st_size == 0 and make.__code__.co_names[1] == "memfd_create":
+                    for _ in range(10):
+                        os.write(file, bytes([1]) * 10_000_000)
+                    kept.append(mmap.mmap(file, 4096))
+                else:
+                    kept.append(mmap.mmap(file, 100_000_000))
+                    kept[-1].write(bytes([1]) * 100_000_000)
+                    kept[-1].madvise(mmap.MADV_DONTNEED)
+                os.close(file)
+                held += 100_000_000
+            except OSError as error:
+                print(error)
+    time.sleep(2)
+    if held > 1_100_000_000:
+        print("proof-" + MARK)
+    """,
+    where="own",
+    safe=False,
+)
+code(
     "memory-in-sockets",
     USE,
     """

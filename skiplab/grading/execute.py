@@ -23,13 +23,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
 import zmq
 import zmq.asyncio
 from IPython.core.inputtransformer2 import TransformerManager
-from jupyter_client import BlockingKernelClient
+from jupyter_client import AsyncKernelClient, BlockingKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
@@ -226,13 +227,22 @@ class _Run:
         talker.start_channels(stdin=False, hb=False, control=False)
         # The kernel greets whoever subscribes to its outputs; from then on none is lost. Jupyter's
         # own way to wait asks, and then listens for 0.2 s whether something else comes.
-        greeted = time.monotonic() + 120
-        while run_sync(talker.get_iopub_msg)(timeout=120)["msg_type"] != "iopub_welcome":
-            if time.monotonic() > greeted:
+        until = time.monotonic() + 120
+        while not self._is_greeted(talker):
+            if time.monotonic() > until:
                 raise JailError("A kernel does not greet: ipykernel 7 is needed.")
+            if not self.kernel.folder.exists():
+                raise JailError(f"The folder of a kernel's sockets is gone: {self.kernel.folder}")
         self.asker = BlockingKernelClient(context=_bounded(zmq.Context(), 2 * MOST_BYTES, 4))
         self.asker.load_connection_info(manager.get_connection_info())
         self.asker.start_channels(shell=True, iopub=False, stdin=False, hb=False, control=False)
+
+    def _is_greeted(self, talker: AsyncKernelClient) -> bool:
+        """Whether the next message from the kernel, within a second, is its greeting."""
+        try:
+            return run_sync(talker.get_iopub_msg)(timeout=1)["msg_type"] == "iopub_welcome"
+        except Empty:
+            return False
 
     def _stop(self) -> None:
         """End the kernel."""
@@ -402,6 +412,7 @@ class _Run:
         with (
             contextlib.redirect_stdout(said),
             contextlib.redirect_stderr(io.StringIO()),  # a warning is no part of the verdict
+            _on_path(self.files),
             keeping_awards(awarded.append),
             # The same for each cell: what one asked of an answer, another need not ask again.
             seeds_from(lambda: self.grading.number(f"challenge {next(drawn)}")),

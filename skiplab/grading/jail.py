@@ -253,7 +253,8 @@ class Kernel:
     Attributes:
         ready: whether it is listening.
         ended: how it ended, in words; None while it runs.
-        sockets: the path its sockets begin with.
+        folder: where its sockets are.
+        sockets: the path their names begin with.
         waited: seconds for which it could have computed and the machine did other things; known
             when it has ended.
         killed: whether it was ended by a signal that cannot be caught, and not by its keeper.
@@ -262,7 +263,7 @@ class Kernel:
     def __init__(self, keeper: socket.socket, folder: Path) -> None:
         """Hold the socket on which the keeper talks, and the folder of the kernel's sockets."""
         self._keeper = keeper
-        self._folder = folder
+        self.folder = folder
         self.sockets = str(folder / "s")
         self.ready = False
         self.ended: str | None = None
@@ -305,8 +306,9 @@ class Kernel:
     def close(self) -> None:
         """End the kernel, and forget its files."""
         self.end()
+        self.ended = self.ended or "it was stopped"  # by the keeper, when it sees this
         self._keeper.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 _WAY_OUT = (

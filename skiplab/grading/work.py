@@ -89,6 +89,8 @@ def run(job: Job) -> list[list[Any]]:
         files = _unpacked(terms.files)
         grading = Grading(job.seed, terms.isolation)
         doubt = run_notebook(notebook, terms.lesson, door, grading, terms.limits, files)
+        if not _is_whole(files, terms.files):
+            raise JailError(f"The lesson's own files were taken away while they were used: {files}")
     result = [
         [index, cell.outputs, cell.execution_count]
         for index, cell in enumerate(notebook.cells)
@@ -198,11 +200,14 @@ def _settle() -> None:
 
 def _unpacked(files: Files) -> Path | None:
     """A folder with a lesson's own files; None where it has none."""
-    folder = _folder(files)
-    if folder is not None and not all(Path(folder, name).is_file() for name, _ in files):
+    if not _is_whole(_folder(files), files):
         _folder.cache_clear()  # who tidies up temporary files has taken some away
-        folder = _folder(files)
-    return folder
+    return _folder(files)
+
+
+def _is_whole(folder: Path | None, files: Files) -> bool:
+    """Whether a folder has all of a lesson's own files."""
+    return folder is None or all(Path(folder, name).is_file() for name, _ in files)
 
 
 @lru_cache(maxsize=4)
