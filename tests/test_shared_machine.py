@@ -153,7 +153,7 @@ def test_a_kernel_that_the_system_kills(tmp_path):
     assert "SIGKILL" not in str(graded)
 
 
-@pytest.mark.parametrize("what", ["skiplab-lesson-*", "skiplab-jail-*"])
+@pytest.mark.parametrize("what", ["skiplab-jail-*/lesson-*", "skiplab-jail-*"])
 def test_temporary_files_that_are_tidied_up(tmp_path, what):
     course = make(tmp_path / "course")
     temporary = tmp_path / "t"
@@ -174,3 +174,4 @@ def test_temporary_files_that_are_tidied_up(tmp_path, what):
     assert {student: grades(course, student) for student in students} == dict.fromkeys(
         students, FULL
     )
+    assert list(temporary.glob("skiplab-*")) == []  # and it tidies up itself

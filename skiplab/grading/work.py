@@ -6,7 +6,7 @@ machine, can do them, in any order, and again. A worker sees no database and no 
 
 from __future__ import annotations
 
-import atexit
+import hashlib
 import json
 import socket
 import sys
@@ -14,7 +14,6 @@ import tempfile
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +85,7 @@ def run(job: Job) -> list[list[Any]]:
 
         # Enough for networks this small; as many workers as cores use the machine up.
         torch.set_num_threads(1)
-        files = _unpacked(terms.files)
+        files = _unpacked(terms.files, door.folder)
         grading = Grading(job.seed, terms.isolation)
         doubt = run_notebook(notebook, terms.lesson, door, grading, terms.limits, files)
         if not _is_whole(files, terms.files):
@@ -198,24 +197,20 @@ def _settle() -> None:
             tempfile.tempdir = folder
 
 
-def _unpacked(files: Files) -> Path | None:
-    """A folder with a lesson's own files; None where it has none."""
-    if not _is_whole(_folder(files), files):
-        _folder.cache_clear()  # who tidies up temporary files has taken some away
-    return _folder(files)
+def _unpacked(files: Files, folder: Path) -> Path | None:
+    """Where a lesson's own files are; None where it has none.
+
+    They are in the folder of a jail, which somebody removes however this worker ends.
+    """
+    if not files:
+        return None
+    place = folder / f"lesson-{hashlib.sha256(repr(files).encode()).hexdigest()[:16]}"
+    for name, content in files:
+        if not Path(place, name).is_file():  # or no more: somebody has tidied up
+            write_whole(Path(place, name), content)
+    return place
 
 
 def _is_whole(folder: Path | None, files: Files) -> bool:
     """Whether a folder has all of a lesson's own files."""
     return folder is None or all(Path(folder, name).is_file() for name, _ in files)
-
-
-@lru_cache(maxsize=4)
-def _folder(files: Files) -> Path | None:
-    if not files:
-        return None
-    folder = tempfile.TemporaryDirectory(prefix="skiplab-lesson-")
-    atexit.register(folder.cleanup)
-    for name, content in files:
-        write_whole(Path(folder.name, name), content)
-    return Path(folder.name)
