@@ -70,29 +70,23 @@ _ORDER = (Student.last_name, Student.first_name)  # as nbgrader's own
 def _submissions(gradebook: Gradebook, assignment: str) -> dict[str, tuple]:
     """Time, points and penalty of each submission, by student.
 
-    One statement that adds up grades: nbgrader's own attributes are a statement for each student.
+    Three statements, each over whole tables by their keys: nbgrader's own attributes are statements
+    for each student, and one for all looks, in SQLite, at each notebook for each submission.
     """
-    rows = (
-        gradebook.db.query(
-            SubmittedAssignment.student_id,
-            SubmittedAssignment.timestamp,
-            func.coalesce(func.sum(Grade.score), 0.0),
-        )
-        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-        .outerjoin(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-        .outerjoin(Grade, Grade.notebook_id == SubmittedNotebook.id)
-        .filter(Assignment.name == assignment)
-        .group_by(SubmittedAssignment.student_id, SubmittedAssignment.timestamp)
+    submissions = gradebook.db.query(
+        SubmittedAssignment.id, SubmittedAssignment.student_id, SubmittedAssignment.timestamp
+    ).join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+    penalties = gradebook.db.query(
+        SubmittedNotebook.assignment_id, func.sum(SubmittedNotebook.late_submission_penalty)
+    ).group_by(SubmittedNotebook.assignment_id)
+    points = (
+        gradebook.db.query(SubmittedNotebook.assignment_id, func.sum(Grade.score))
+        .select_from(Grade)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .group_by(SubmittedNotebook.assignment_id)
     )
-    penalties = dict(
-        gradebook.db.query(
-            SubmittedAssignment.student_id,
-            func.coalesce(func.sum(SubmittedNotebook.late_submission_penalty), 0.0),
-        )
-        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-        .outerjoin(SubmittedNotebook, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-        .filter(Assignment.name == assignment)
-        .group_by(SubmittedAssignment.student_id)
-        .all()
-    )
-    return {student: (time, score, penalties[student]) for student, time, score in rows}
+    penalty, score = dict(penalties.all()), dict(points.all())
+    return {
+        student: (time, score.get(submission) or 0.0, penalty.get(submission) or 0.0)
+        for submission, student, time in submissions.filter(Assignment.name == assignment)
+    }
