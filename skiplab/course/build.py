@@ -144,6 +144,7 @@ def _execute(path: Path, source: Path, cell_seconds: int, tell: Callable[[str], 
         extra_arguments=["--log-level=ERROR"],  # it warns of talking over TCP, on this machine
         skip_cells_with_tag="",
         record_timing=False,  # a build must not differ from the next one
+        coalesce_streams=True,  # nor in how many parts a cell's words arrived
         resources={"metadata": {"path": str(source.parent)}},
     )
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]

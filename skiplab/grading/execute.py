@@ -50,6 +50,7 @@ from skiplab.grading.jail import GONE, Door, JailError, Kernel, Limits
 from skiplab.grading.provisioner import JailSpecs
 
 HIDDEN = ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
+MOST_COLOURS = 10_000  # changes of colour in a notebook's outputs: a page has an element for each
 MOST_GROWTH = 1 << 30  # bytes by which the grader may grow over a notebook
 WAITED = 0.1  # of a cell's time: who has waited longer might have been done in time
 _GRACE_SECONDS = 3  # after an interrupt, before the kernel is ended
@@ -174,6 +175,7 @@ class _Run:
         threading.Thread(target=self._watch, daemon=True).start()
         self.deadline = time.monotonic() + limits.wall_seconds
         self.restarts = limits.restarts
+        self.colours = MOST_COLOURS
         self.ran: list[int] = []  # the cells that a new kernel has to run again
         self.room = limits.output_bytes
         self.client: _Client | None = None
@@ -385,7 +387,7 @@ class _Run:
         except Stopped as stopped:
             cell.outputs = [_error("Stopped", str(stopped))]
             return
-        _clean(cell)
+        self.colours -= _clean(cell, self.colours)
         if self.tainted:
             cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=_WITHHELD)]
             cell.execution_count = None
@@ -687,22 +689,41 @@ def _failure(raised: BaseException, cell: NotebookNode, tainted: bool) -> Notebo
     return _error(kind, f"{said}\n  where     line {number} of this cell: {at}" if at else said)
 
 
-def _clean(cell: NotebookNode) -> None:
-    """Keep of a student's outputs what has the form of one, and nothing a browser would run."""
+def _clean(cell: NotebookNode, colours: int) -> int:
+    """Keep of a student's outputs what has the form of one, and nothing a browser would run.
+
+    Args:
+        cell: The cell.
+        colours: How many changes of colour are kept.
+
+    Returns:
+        How many were.
+    """
     kept = []
+    most = colours
+
+    def text(value: Any) -> str:  # noqa: ANN401
+        nonlocal colours
+        clean = _text(value)
+        count = clean.count("\x1b")
+        if count > colours:
+            return clean.replace("\x1b", "")
+        colours -= count
+        return clean
+
     for output in cell.outputs:
         with contextlib.suppress(Exception):  # of no known form
             kind = output["output_type"]
             if kind == "stream":
                 name = "stderr" if output["name"] == "stderr" else "stdout"
-                kept.append(nbformat.v4.new_output(kind, name=name, text=_text(output["text"])))
+                kept.append(nbformat.v4.new_output(kind, name=name, text=text(output["text"])))
             elif kind == "error":
-                shown = [_text(line) for line in output["traceback"]][:200]
-                parts = {part: _text(output[part]) for part in ("ename", "evalue")}
+                shown = [text(line) for line in output["traceback"][:200]]
+                parts = {part: text(output[part]) for part in ("ename", "evalue")}
                 kept.append(nbformat.v4.new_output(kind, traceback=shown, **parts))
             elif kind in ("display_data", "execute_result"):
                 data = {
-                    form: _text(content)
+                    form: text(content)
                     for form, content in output["data"].items()
                     if form in _SHOWN
                 }
@@ -712,6 +733,7 @@ def _clean(cell: NotebookNode) -> None:
     cell.outputs = kept
     if type(cell.get("execution_count")) is not int:
         cell.execution_count = None
+    return most - colours
 
 
 def _text(value: Any) -> str:  # noqa: ANN401

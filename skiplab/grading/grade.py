@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from skiplab.course.directory import ConversionError, Course, convert, one_line, pick_lessons
 from skiplab.errors import CourseError, UsageError
-from skiplab.grading.intake import find_students
+from skiplab.grading.intake import find_students, odd_name
 from skiplab.grading.jail import SANDBOX, Door, Jail
 from skiplab.grading.plugins import RunInJail
 from skiplab.grading.pool import Pool, begin_local, end_local, local
@@ -114,6 +114,7 @@ def grade(
                 recorder = Recorder(course, lesson)
                 run.grade(chosen, recorder, tell)
             lost = [row.student for row in run.rows.values() if row.problem]
+            lost = [student for student in lost if odd_name(student) is None]
             with suppress(MissingEntry):
                 recorder.enrol(lost)
             rest = [student for student in everybody if student not in run.rows]

@@ -11,6 +11,8 @@ from nbformat import NotebookNode
 
 MOST_BYTES = 16 << 20  # of a notebook, outputs included; a solved lesson with pictures has 1 MB
 MOST_CELLS = 2_000
+MOST_LETTERS = 128  # of a student's name, as in the gradebook
+MOST_NAME_BYTES = 240  # of the same: a file is named for it, and its name has 255 at most
 
 
 class SubmissionError(Exception):
@@ -24,10 +26,29 @@ def find_students(submitted: Path, lesson: str) -> list[str]:
         submitted: The folder with a folder for each student.
         lesson: The lesson.
     """
-    return sorted(
-        os.fsencode(folder.parent.name).decode(errors="replace")
-        for folder in submitted.glob(f"*/{lesson}")
-    )
+    return sorted({_readable(folder.parent.name) for folder in submitted.glob(f"*/{lesson}")})
+
+
+def _readable(name: str) -> str:
+    """A folder's name, with � for what is no character, or none that can be shown."""
+    text = os.fsencode(name).decode(errors="replace")
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
+
+
+def odd_name(student: str) -> str | None:
+    """Why nobody can be graded under a name, in one line; None where one can.
+
+    Args:
+        student: The name, from `find_students`.
+    """
+    if "�" in student:
+        return "the folder's name has characters that cannot be shown; � stands for them"
+    if len(student) > MOST_LETTERS or len(student.encode()) > MOST_NAME_BYTES:
+        return (
+            f"the folder's name has {len(student)} characters, and {MOST_LETTERS} is the most"
+            f" (in UTF-8, {MOST_NAME_BYTES} bytes)"
+        )
+    return None
 
 
 def why_not(folder: Path, lesson: str) -> str | None:

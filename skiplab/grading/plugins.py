@@ -253,7 +253,7 @@ class RunInJail(NbGraderPreprocessor):
     wall_seconds = Integer(Limits.wall_seconds, help="How long a notebook may take.").tag(
         config=True
     )
-    cpu_seconds = Integer(Limits.cpu_seconds, help="How long a process may compute.").tag(
+    cpu_seconds = Integer(Limits.cpu_seconds, help="How long all its processes may compute.").tag(
         config=True
     )
     memory_mb = Integer(Limits.memory_bytes >> 20, help="How much memory a notebook may use.").tag(

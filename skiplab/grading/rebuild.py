@@ -32,6 +32,7 @@ from traitlets.config import Config
 from skiplab.grading.cells import NOTE, OWN, RECORD, SKIP_TAG
 
 MOST_EXTRA = 200  # cells of the student's own
+MOST_TEXT = 100_000  # characters of an answer, or of a cell of the student's own
 
 
 @dataclass
@@ -102,7 +103,7 @@ def rebuild(
     places = _places(lesson)
     strangers: list[str] = []
     changed: dict[int, str] = {}
-    at, count = -1, 0
+    at, count, long_ones = -1, 0, 0
     for cell in submitted.cells:
         name = _grade_id(cell)
         place = places.get(name) if name else places.get(f"#{cell.get('id')}")
@@ -122,7 +123,9 @@ def rebuild(
             strangers.append(f"cell {name[:80]} does not belong to the lesson and was left out")
         elif cell.cell_type == "code" and cell.source.strip():
             count += 1
-            if count <= MOST_EXTRA:
+            if len(cell.source) > MOST_TEXT:
+                long_ones += 1
+            elif count <= MOST_EXTRA:
                 extra.setdefault(at, []).append(cell.source)
 
     rebuilt = Rebuilt(copy.deepcopy(lesson), strangers[:10])
@@ -148,6 +151,11 @@ def rebuild(
             cells.append(own)
     if count > MOST_EXTRA:
         rebuilt.notes.append(f"of the student's own code cells the first {MOST_EXTRA} were used")
+    if long_ones:
+        rebuilt.notes.append(
+            f"{long_ones} of the student's own code cells have more than {MOST_TEXT} characters and"
+            " were left out"
+        )
     rebuilt.notebook.cells = cells
     record = rebuilt.notebook.metadata[RECORD]
     record["notes"] = rebuilt.notes
@@ -190,7 +198,10 @@ def _fill_in(cell: NotebookNode, found: list[NotebookNode]) -> str | None:
             f"the answer cell {name} is there {len(right)} times, with different contents: it was"
             " copied or split"
         )
-    cell.source = (written or right)[0]
+    text = (written or right)[0]
+    if len(text) > MOST_TEXT:
+        return f"the answer cell {name} has {len(text)} characters, and {MOST_TEXT} is the most"
+    cell.source = text
     return None
 
 

@@ -33,9 +33,10 @@ class Collect(ExchangeCollect):
 
     def do_copy(self, src: str, dest: str, log: Any = None) -> None:  # noqa: ANN401
         """Copy a submission from the exchange, and note when it arrived there."""
-        super().do_copy(src, dest, log)
         folder = Path(dest)
         path = _place(Path(self.coursedir.root), folder.name, folder.parent.name)
+        path.unlink(missing_ok=True)  # of an earlier submission: it must not count for this one
+        super().do_copy(src, dest, log)
         path.parent.mkdir(parents=True, exist_ok=True)
         arrived = {"received": _arrived(Path(src)).isoformat(), "from": Path(src).name}
         path.write_text(json.dumps(arrived) + "\n", encoding="utf-8")

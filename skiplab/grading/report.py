@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from skiplab.course.directory import Course
+from skiplab.course.directory import Course, one_line
 from skiplab.grading.cells import RECORD
 from skiplab.grading.export import CsvExport
-from skiplab.grading.intake import why_not
+from skiplab.grading.intake import odd_name, why_not
 from skiplab.grading.jail import SANDBOX
 from skiplab.grading.record import Marks, Recorder
 
@@ -117,11 +117,16 @@ def earlier_rows(
         for student in some:
             path = course.root / "autograded" / student / lesson / f"{lesson}.ipynb"
             if path.is_file() and student in marks:
-                graded = reads_json(path.read_text(encoding="utf-8"))
-                yield make_row(student, graded, marks[student], cells)
+                try:
+                    graded = reads_json(path.read_text(encoding="utf-8"))
+                    yield make_row(student, graded, marks[student], cells)
+                except Exception as error:  # a file of any content
+                    why = f"{path.relative_to(course.root)} cannot be read ({one_line(error)})"
+                    yield Row(student, f"{why}: grade it again")
             else:
                 submitted = course.root / "submitted" / student / lesson
-                yield Row(student, why_not(submitted, lesson) or "not graded yet")
+                why = odd_name(student) or why_not(submitted, lesson)
+                yield Row(student, why or "not graded yet")
 
 
 def graded_cells(course: Course, lesson: str) -> dict[str, float]:
@@ -165,17 +170,22 @@ def _failure(cell: NotebookNode) -> str | None:
     """Why a cell failed, in one line; None where it did not."""
     for output in cell.outputs:
         if output.output_type == "error":
-            lines = [line.strip() for line in output.evalue.splitlines() if line.strip()]
             # Python names a cell by a temporary file that nobody else has.
-            said = re.sub(r"\(\S*\.py, line (\d+)\)", r"(line \1)", lines[0]) if lines else ""
+            said = re.sub(r"\(\S*\.py, line (\d+)\)", r"(line \1)", _first_line(output.evalue))
             if output.ename in ("CheckFailed", "Stopped", "CellTimeoutError"):
                 return said or "took too long and was stopped"
             return f"{output.ename}: {said}" if said else output.ename
         if output.output_type == "stream" and output.name == "stderr":
-            return f"wrote to stderr: {(output.text.strip().splitlines() or [''])[0]}"
+            return f"wrote to stderr: {_first_line(output.text)}"
     return None
 
 
+def _first_line(text: str) -> str:
+    """The first line that is not empty, without what is too long for a table."""
+    return (text.lstrip()[:MOST_SAID].splitlines() or [""])[0].strip()
+
+
+MOST_SAID = 500  # characters of a diagnosis
 MOST_SHOWN = 60  # rows of the table in the terminal
 
 

@@ -20,6 +20,7 @@ from nbformat import NotebookNode
 
 import skiplab
 from skiplab.course.contents import content_hash
+from skiplab.grading.cells import RECORD
 from skiplab.grading.jail import Limits, own_files
 
 Files = tuple[tuple[str, bytes], ...]
@@ -83,9 +84,10 @@ def package_hash() -> str:
 
 
 def fingerprint(notebook: NotebookNode) -> str:
-    """What a rebuilt notebook holds, as a hash: its cells, without outputs."""
+    """What a rebuilt notebook holds, as a hash: its cells, without outputs, and what is asked."""
     cells = [[cell.cell_type, cell.source, cell.metadata] for cell in notebook.cells]
-    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()
+    names = notebook.metadata.get(RECORD, {}).get("answers", [])
+    return hashlib.sha256(json.dumps([cells, names], sort_keys=True).encode()).hexdigest()
 
 
 class Results:

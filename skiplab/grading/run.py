@@ -39,7 +39,7 @@ from skiplab.course.directory import Course, one_line
 from skiplab.errors import CourseError
 from skiplab.grading import work
 from skiplab.grading.cells import RECORD
-from skiplab.grading.intake import SubmissionError, read_submission
+from skiplab.grading.intake import SubmissionError, odd_name, read_submission
 from skiplab.grading.jail import Door
 from skiplab.grading.plugins import kept_lines
 from skiplab.grading.pool import Pool, Task
@@ -191,12 +191,15 @@ class Run:
     def _take_in(self, student: str, marks: Callable[[], Marks | None]) -> None:
         """Read and rebuild a submission; have it run, unless what comes of it is known."""
         folder = self.course.root / "submitted" / student / self.lesson
+        why_not = odd_name(student)
+        if why_not:
+            self._give_up(student, why_not)
+            return
         try:
-            submitted = read_submission(folder, self.lesson)
+            submitted, received = self._read(student, folder)
         except SubmissionError as error:
             self._give_up(student, str(error))
             return
-        received = received_at(self.course.root, self.lesson, student)
         notebook = rebuild(self._base, submitted, received).notebook
         notebook = self._step_through(self._before, student, notebook)
         one = Submission(student, notebook, received)
@@ -215,6 +218,15 @@ class Run:
             text = json.dumps(notebook)
             job = work.Job(self.terms, self._seed, package_hash(), self._door, text)
             self._pool.submit(work.run, job, partial(self._ran, record))
+
+    def _read(self, student: str, folder: Path) -> tuple[NotebookNode, datetime | None]:
+        """A submission, and when that one came in: `nbgrader collect` may be bringing another."""
+        received = received_at(self.course.root, self.lesson, student)
+        while True:
+            submitted = read_submission(folder, self.lesson)
+            before, received = received, received_at(self.course.root, self.lesson, student)
+            if received == before:
+                return submitted, received
 
     def _is_recorded(self, one: Submission, key: str, marks: Callable[[], Marks | None]) -> bool:
         """Whether notebook and gradebook hold the result; sees to time, penalty and feedback."""
@@ -274,11 +286,6 @@ class Run:
         """Record what has come in, and have the feedback made."""
         batch, self._to_record = self._to_record, []
         self._recorded_at = time.monotonic()
-        texts: dict[str, str] = {}
-        for one in batch:
-            with self._minding(one.student):
-                texts[one.student] = self._write_autograded(one)
-        batch = [one for one in batch if one.student in texts]
         try:
             self.recorder.write(batch)
         except _OF_ALL:
@@ -288,7 +295,7 @@ class Run:
         marks = self.recorder.marks([one.student for one in batch])
         for one in batch:
             with self._minding(one.student):
-                self._show(one.student, texts[one.student], marks[one.student])
+                self._show(one.student, self._write_autograded(one), marks[one.student])
 
     def _is_recorded_alone(self, one: Graded) -> bool:
         with self._minding(one.student):
@@ -312,13 +319,16 @@ class Run:
         if one.notebook is None:
             return place.read_text(encoding="utf-8")
         text = nbformat.writes(one.notebook)
-        files = dict(self.terms.files)
-        submitted = self.course.root / "submitted" / one.student / self.lesson
-        files |= {name: line.encode() for name, line in kept_lines(submitted).items()}
-        files[place.name] = text.encode()
+        files = self._beside(one.student) | {place.name: text.encode()}
         permissions = self.recorder.permissions
         write_folder(place.parent, files, place.name, permissions, self._shared)
         return text
+
+    def _beside(self, student: str) -> dict[str, bytes]:
+        """What lies beside a graded notebook or its page: of what was handed in, two lines."""
+        submitted = self.course.root / "submitted" / student / self.lesson
+        lines = {name: line.encode() for name, line in kept_lines(submitted).items()}
+        return dict(self.terms.files) | lines
 
     def _show(self, student: str, text: str, marks: Marks) -> None:
         """Note what came of a submission, and have its feedback made where it is not there."""
@@ -352,13 +362,9 @@ class Run:
         if task.error is not None:
             self._give_up(student, f"its feedback could not be made: {_why(task.error)}")
             return
-        place, graded = self._feedback(student), self._autograded(student)
-        files = {
-            path.relative_to(graded.parent).as_posix(): path.read_bytes()
-            for path in graded.parent.rglob("*")
-            if path.is_file() and path != graded
-        }
-        files[place.name] = f"{task.value}\n{_stamped(stamp)}".encode()
+        place = self._feedback(student)
+        page = f"{task.value}\n{_stamped(stamp)}".encode()
+        files = self._beside(student) | {place.name: page}
         permissions = self.recorder.feedback_permissions
         write_folder(place.parent, files, place.name, permissions, self._shared)
 

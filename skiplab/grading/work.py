@@ -6,12 +6,19 @@ machine, can do them, in any order, and again. A worker sees no database and no 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
+import os
+import resource
+import select
+import signal
 import socket
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +28,18 @@ from nbformat import NotebookNode, from_dict
 from nbformat.v4 import reads_json
 from traitlets.config import Config
 
+from skiplab.grading.cells import OWN
 from skiplab.grading.jail import Door, Jail, JailError
 from skiplab.grading.pool import DoubtfulError, HopelessError
 from skiplab.grading.results import Files, Terms, package_hash, write_whole
 
+PAGE_SECONDS = 20  # of computing for a page; most take less than a tenth of one
+PAGE_BYTES = 1 << 30  # of memory more than the worker has
+MOST_SAID = 2_000  # characters that a page without a student's texts keeps of what a check said
+LEFT_OUT = (
+    "Note from the grader: what you wrote and what it printed are left out here, because the page"
+    " could not be drawn with them. Your points are as they are."
+)
 MOST_PATH = 70  # characters: the path of a socket below it has at most 107
 
 _alone = threading.Lock()  # one job at a time in a process, however many threads it has
@@ -122,6 +137,9 @@ class Page:
 def make_page(page: Page) -> str:
     """Make a page of feedback, as nbgrader's `generate_feedback` does.
 
+    There is text for which that takes for ever, or all memory. So it is done in a fork with limits;
+    where it reaches one, the page is made without what the student wrote.
+
     Args:
         page: the graded notebook and its marks.
 
@@ -129,16 +147,85 @@ def make_page(page: Page) -> str:
         The page, HTML.
     """
     with _alone:
-        exporter = _exporter(json.dumps(page.config, default=str, sort_keys=True), page.config)
-        notebook: NotebookNode = reads_json(page.notebook)
-        for cell in notebook.cells:
-            own = cell.metadata.get("nbgrader", {})
-            if own.get("solution") or own.get("task"):
-                own["comment"] = page.comments.get(own.grade_id)
-            if own.get("grade") or own.get("task"):
-                own["score"], own["points"] = page.scores.get(own.grade_id, (0.0, own.points))
-        html, _ = exporter.from_notebook_node(notebook, resources=dict(page.resources))
+        key = json.dumps(page.config, default=str, sort_keys=True)
+        is_first = key not in _exporters
+        exporter = _exporter(key, page.config)
+        if is_first:  # what stands in each submission is made here, once for all forks
+            _draw(exporter, page, with_texts=False)
+        html = _in_a_fork(lambda: _draw(exporter, page, with_texts=True))
+        return html if html is not None else _draw(exporter, page, with_texts=False)
+
+
+def _draw(exporter: Any, page: Page, with_texts: bool) -> str:  # noqa: ANN401
+    notebook: NotebookNode = reads_json(page.notebook)
+    for cell in notebook.cells:
+        own = cell.metadata.get("nbgrader", {})
+        if own.get("solution") or own.get("task"):
+            own["comment"] = page.comments.get(own.grade_id)
+        if own.get("grade") or own.get("task"):
+            own["score"], own["points"] = page.scores.get(own.grade_id, (0.0, own.points))
+        if not with_texts:
+            _leave_out(cell)
+    html, _ = exporter.from_notebook_node(notebook, resources=dict(page.resources))
     return html
+
+
+def _leave_out(cell: NotebookNode) -> None:
+    """Take out of a graded cell what a student wrote, or what their code printed."""
+    own = cell.metadata.get("nbgrader", {})
+    if own.get("solution") or own.get("task") or cell.metadata.get(OWN):
+        cell.source = f"# {LEFT_OUT}" if cell.cell_type == "code" else LEFT_OUT
+    if cell.cell_type == "code" and (own.get("solution") or not own.get("grade")):
+        cell.outputs = []
+    for output in cell.get("outputs", []):
+        if "evalue" in output:  # it may say what the student's code said
+            output.evalue = output.evalue[:MOST_SAID]
+            output.traceback = [f"{output.ename}: {output.evalue}"]
+        if "text" in output:
+            output.text = output.text[:MOST_SAID]
+
+
+def _in_a_fork(make: Callable[[], str]) -> str | None:
+    """What a function returns, called in a fork with limits; None where it reaches one, or fails.
+
+    A fork of a process with threads can stand still, if another thread held a lock at that moment:
+    then it is tried once more.
+    """
+    for _ in range(2):
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                gc.disable()
+                room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+                for limit, most in (
+                    (resource.RLIMIT_CPU, PAGE_SECONDS),
+                    (resource.RLIMIT_AS, room + PAGE_BYTES),
+                    (resource.RLIMIT_CORE, 0),
+                ):
+                    resource.setrlimit(limit, (most, most))
+                with open(writing, "wb") as pipe:  # noqa: PTH123 -- a descriptor, no path
+                    pipe.write(make().encode(errors="replace"))
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(writing)
+        made, until = [], time.monotonic() + 10 * PAGE_SECONDS
+        with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123
+            while select.select([pipe], [], [], max(0, until - time.monotonic()))[0]:
+                part = pipe.read(1 << 20)
+                if not part:
+                    break
+                made.append(part)
+            else:
+                os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        if status == 0:
+            return b"".join(made).decode()
+        if not (os.WIFSIGNALED(status) and time.monotonic() > until):
+            break
+    return None
 
 
 _exporters: dict[str, Any] = {}
