@@ -1,6 +1,7 @@
 """A bad submission is told against its student, in plain words, and all the others are graded."""
 
 import copy
+import json
 import os
 
 import nbformat
@@ -35,6 +36,8 @@ ODD = {
     "renamed": "the answer cell second is missing: it was deleted, renamed or replaced",
     "retyped": "the answer cell second is a markdown cell, not a code cell",
     "twice-differently": "the answer cell second is there 2 times, with different contents",
+    "too-long": "the answer cell second has 100010 characters, and 100000 is the most",
+    "long-own": "1 of the student's own code cells have more than 100000 characters",
 }
 
 
@@ -82,6 +85,12 @@ def course(tmp_path_factory):
     def die(cells):
         cells[answer_of(cells, LAST)].source = "import os\nos._exit(1)"
 
+    def too_long(cells):
+        cells[answer_of(cells, LAST)].source = "y = x + 1#" + 100_000 * "#"
+
+    def long_own(cells):
+        cells.insert(0, nbformat.v4.new_code_cell("x = y = 0\n" + 100_000 * "#", id="own"))
+
     def rename(cells):
         cells[answer_of(cells, LAST)].metadata.nbgrader.grade_id = "third"
 
@@ -127,6 +136,8 @@ def course(tmp_path_factory):
         "retyped": retype,
         "own-cells": own_cells,
         "copies": copies,
+        "too-long": too_long,
+        "long-own": long_own,
         "z-good": lambda cells: None,
     }
     for student, change in changes.items():
@@ -192,6 +203,8 @@ EXPECTED = {
     "twice-differently": FULL | {LAST: 0.0},
     "renamed": FULL | {LAST: 0.0},
     "retyped": FULL | {LAST: 0.0},
+    "too-long": FULL | {LAST: 0.0},
+    "long-own": FULL,
     "own-cells": FULL,
     "copies": FULL,
     "no-ids": FULL,
@@ -237,3 +250,54 @@ def test_nbgrader_autograde_goes_on_with_the_others(course):
     for student in set(REFUSED) - unmatched:
         assert f"for student '{student}'" in said
     assert all(student in said for student in unmatched)
+
+
+def test_names_that_nobody_can_have(tmp_path):
+    course = make_small_course(tmp_path)
+    solved = read(course / "source" / LESSON / f"{LESSON}.ipynb")
+    names = {
+        b"no-utf-\xff": "no-utf-�",
+        b"a\x1b[31m\nb": "a�[31m�b",
+        b"l" * 200: "l" * 200,
+        "語".encode() * 84: "語" * 84,
+        "Zoë O'Neill-李".encode(): None,
+    }
+    for name in names:
+        path = hand_in(course, "new", LESSON, solved)
+        path.parents[1].rename(course / "submitted" / os.fsdecode(name))
+    for _ in range(2):
+        said = run("skiplab", "grade", LESSON, "--json", cwd=course, status=1)
+        made = json.loads(said[said.index("{\n") : said.rindex("\n}") + 2])
+        found = {one["student"]: one for one in made["submissions"]}
+        for name, shown in names.items():
+            one = found[shown or name.decode()]
+            assert ("the folder's name has" in (one["problem"] or "")) == (shown is not None), one
+    assert scores(course) == {"Zoë O'Neill-李": FULL}
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        assert [student.id for student in gradebook.students] == ["Zoë O'Neill-李"]
+
+
+def test_a_page_that_cannot_be_drawn(tmp_path):
+    """A link of 40,000 letters, 12,000 times: half a gigabyte of feedback."""
+    course = make_small_course(tmp_path)
+    path = course / "source" / LESSON / f"{LESSON}.ipynb"
+    made = read(path)
+    cell = nbformat.v4.new_markdown_cell("Because.", id="why")
+    cell.metadata.nbgrader = {
+        **{"grade": True, "solution": True, "task": False, "locked": False},
+        **{"grade_id": "why", "points": 1, "schema_version": 3},
+    }
+    made.cells.append(cell)
+    nbformat.write(made, path)
+    hand_in(course, "good", LESSON, made)
+    made.cells[-1].source = f"[a]: http://{40_000 * 'b'}\n\n" + 12_000 * "[a] "
+    hand_in(course, "large", LESSON, made)
+    run("skiplab", "grade", LESSON, cwd=course)
+    pages = {
+        student: (course / "feedback" / student / LESSON / f"{LESSON}.html").read_text()
+        for student in ("good", "large")
+    }
+    assert "Because." in pages["good"] and "what you wrote" not in pages["good"]
+    assert "what you wrote and what it printed are left out here" in pages["large"]
+    assert len(pages["large"]) < 2 * len(pages["good"])
+    assert scores(course)["large"] == FULL | {"why": 0.0}

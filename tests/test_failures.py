@@ -85,6 +85,9 @@ FAILURES = {
 # These cost nothing.
 HARMLESS = {
     "prints-much": {"two": RIGHT["two"] + "\nfor n in range(200_000):\n    print('line', n)"},
+    "colours": {
+        "two": RIGHT["two"] + "\nfor n in range(30_000):\n    print('\\x1b[31mx\\x1b[0m', end='')"
+    },
     "warns": {
         "two": "import warnings, sys, logging, os\n"
         "def two(x):\n    warnings.warn('old')\n    print('err', file=sys.stderr)\n"
@@ -164,6 +167,13 @@ def test_flood_of_output_is_cut(course):
     path = course / "autograded" / "prints-much" / LESSON / f"{LESSON}.ipynb"
     assert path.stat().st_size < 2_000_000
     assert "Output truncated" in path.read_text()
+
+
+def test_colours_are_bounded(course):
+    made = read(course / "autograded" / "colours" / LESSON / f"{LESSON}.ipynb")
+    shown = "".join(output.text for cell in made.cells for output in cell.get("outputs", []))
+    assert shown.count("x") == 30_000
+    assert shown.count("\x1b") <= 10_000
 
 
 PLUGIN = """

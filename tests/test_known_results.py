@@ -224,3 +224,21 @@ def test_one_student_only(course):
     assert counts(course, "small", "--student", "ann", "cy") == (0, 0, 2, 0)
     page = (course / "report" / "small.html").read_text()
     assert all(student in page for student in ANSWERS)
+
+
+def test_the_notebook_of_another_student_cannot_be_read(course):
+    (course / "autograded" / "bob" / "small" / "small.ipynb").write_text("{")
+    (course / "autograded" / "cyd" / "small" / "small.ipynb").write_bytes(b"\xff")
+    assert counts(course, "small", "--student", "ann", "cy") == (0, 0, 2, 0)
+    page = (course / "report" / "small.html").read_text()
+    for student in ("bob", "cyd"):
+        assert f"autograded/{student}/small/small.ipynb cannot be read" in page
+    assert counts(course) == (0, 2, 2, 0)
+
+
+def test_names_that_an_answer_binds_are_part_of_it(course):
+    """The checks look for those in the student's process, and for no others."""
+    change(course, "small", "first", "x = 6 * 7", "x = 6 * 7\\nhalf = x / 2")
+    assert counts(course) == (ALL, 0, 0, 0)
+    change(course, "small", "first", "half = x / 2", "half = 21")
+    assert counts(course) == (0, 0, ALL, 0)

@@ -41,6 +41,12 @@ def test_failure_of_a_graded_cell_is_told_in_a_line(output, said):
     assert diagnose(notebook) == ({"test": said} if said else {})
 
 
+def test_a_long_line_is_cut_and_costs_no_time():
+    for line in ("(" * 3_000_000, "x" * 3_000_000, "\n" * 3_000_000 + "y" * 900):
+        notebook = new_notebook(cells=[cell("test", outputs=[error("Error", line)], grade=True)])
+        assert len(diagnose(notebook)["test"]) <= 520
+
+
 def test_cause_is_looked_for_in_the_answer():
     notebook = new_notebook(
         cells=[
