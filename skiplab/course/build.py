@@ -144,7 +144,6 @@ def _execute(path: Path, source: Path, cell_seconds: int, tell: Callable[[str], 
         extra_arguments=["--log-level=ERROR"],  # it warns of talking over TCP, on this machine
         skip_cells_with_tag="",
         record_timing=False,  # a build must not differ from the next one
-        coalesce_streams=True,  # nor in how many parts a cell's words arrived
         resources={"metadata": {"path": str(source.parent)}},
     )
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
@@ -175,12 +174,28 @@ def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int) -> str
         return f"{error.ename}: {(error.evalue.splitlines() or [''])[0]}"
     except DeadKernelError:
         return "the kernel died"
+    _join_words(cell)
     for output in cell.outputs:
         if output.output_type == "error":  # where the cell's tags allow it
             return f"{output.ename}: {output.evalue}"
         if output.output_type == "stream" and output.name == "stderr":
             return f"wrote to stderr: {output.text.strip()}"
     return None
+
+
+def _join_words(cell: NotebookNode) -> None:
+    """Make one output of words that follow each other: in how many parts they arrive is chance.
+
+    nbclient's own way, `coalesce_streams`, takes the words below a figure up to those above it.
+    """
+    joined: list[NotebookNode] = []
+    for output in cell.outputs:
+        before = joined[-1] if joined else None
+        if before and output.output_type == "stream" and before.get("name") == output.name:
+            before.text += output.text
+        else:
+            joined.append(output)
+    cell.outputs = joined
 
 
 def _put(made: Path, target: Path, made_from: str) -> None:
