@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -153,11 +154,26 @@ def test_a_kernel_that_the_system_kills(tmp_path):
     assert "SIGKILL" not in str(graded)
 
 
-@pytest.mark.parametrize("what", ["skiplab-jail-*/lesson-*", "skiplab-jail-*"])
-def test_temporary_files_that_are_tidied_up(tmp_path, what):
+@pytest.fixture
+def temporary():
+    """A folder for temporary files with a short name."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_folder_for_temporary_files_with_a_long_name(tmp_path):
+    """A socket's path is 107 characters long at most."""
     course = make(tmp_path / "course")
-    temporary = tmp_path / "t"
-    temporary.mkdir()
+    answer(course, "ann")
+    long = tmp_path / ("long" * 25)
+    long.mkdir()
+    run("skiplab", "grade", LESSON, cwd=course, TMPDIR=str(long))
+    assert grades(course, "ann") == FULL
+
+
+@pytest.mark.parametrize("what", ["skiplab-jail-*/lesson-*", "skiplab-jail-*"])
+def test_temporary_files_that_are_tidied_up(tmp_path, temporary, what):
+    course = make(tmp_path / "course")
     students = [f"student-{number}" for number in range(8)]
     for number, student in enumerate(students):
         answer(course, student, second=f"import time  # {number}\ntime.sleep(1)")

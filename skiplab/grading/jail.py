@@ -42,6 +42,7 @@ VISIBLE = (
     "grading/inside.py",
 )
 START_SECONDS = 120
+MOST_PATH = 70  # characters of a folder for temporary files: a socket's path has 107 at most
 GONE = "it is gone"  # a kernel whose keeper has ended without a word
 
 
@@ -171,6 +172,8 @@ class Jail:
         if isolation not in (SANDBOX, PROCESS):
             raise JailError(f"isolation: got {isolation!r}, wanted {SANDBOX!r} or {PROCESS!r}")
         # Not the usual folder for temporary files where a submission could guess at it.
+        if len(os.fsencode(tempfile.gettempdir())) > MOST_PATH:
+            tempfile.tempdir = "/tmp"  # for multiprocessing, too, which has sockets of its own
         folder = Path(tempfile.mkdtemp(prefix="skiplab-jail-"))
         self.door = Door(folder, isolation, tuple(hide))
         self._close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

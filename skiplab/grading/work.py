@@ -29,7 +29,7 @@ from nbformat.v4 import reads_json
 from traitlets.config import Config
 
 from skiplab.grading.cells import OWN
-from skiplab.grading.jail import Door, Jail, JailError
+from skiplab.grading.jail import MOST_PATH, Door, Jail, JailError
 from skiplab.grading.pool import DoubtfulError, HopelessError
 from skiplab.grading.results import Files, Terms, package_hash, write_whole
 
@@ -40,8 +40,6 @@ LEFT_OUT = (
     "Note from the grader: what you wrote and what it printed are left out here, because the page"
     " could not be drawn with them. Your points are as they are."
 )
-MOST_PATH = 70  # characters: the path of a socket below it has at most 107
-
 _alone = threading.Lock()  # one job at a time in a process, however many threads it has
 _own_jail: Jail | None = None
 
