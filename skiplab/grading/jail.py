@@ -149,6 +149,12 @@ class Door:
         return said[-1] if said else ""
 
 
+def have_short_paths() -> None:
+    """See that sockets among this process's temporary files can have a name."""
+    if len(os.fsencode(tempfile.gettempdir())) > MOST_PATH:
+        tempfile.tempdir = "/tmp"
+
+
 class Jail:
     """A warm process that forks a kernel for each submission. It ends with this object.
 
@@ -172,8 +178,7 @@ class Jail:
         if isolation not in (SANDBOX, PROCESS):
             raise JailError(f"isolation: got {isolation!r}, wanted {SANDBOX!r} or {PROCESS!r}")
         # Not the usual folder for temporary files where a submission could guess at it.
-        if len(os.fsencode(tempfile.gettempdir())) > MOST_PATH:
-            tempfile.tempdir = "/tmp"  # for multiprocessing, too, which has sockets of its own
+        have_short_paths()
         folder = Path(tempfile.mkdtemp(prefix="skiplab-jail-"))
         self.door = Door(folder, isolation, tuple(hide))
         self._close = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)

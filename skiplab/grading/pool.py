@@ -19,7 +19,7 @@ from multiprocessing import forkserver
 from typing import Any
 
 from skiplab.errors import CourseError
-from skiplab.grading.jail import JailError
+from skiplab.grading.jail import JailError, have_short_paths
 
 MOST_TRIES = 3
 
@@ -185,6 +185,7 @@ class Pool:
 
 def begin_local() -> None:
     """Start the process that local workers are forked from: it imports what they need, once."""
+    have_short_paths()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [
