@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from skiplab.lesson import (
         ClassifierRuns,
+        ConvBlock,
         Digits,
         PlainBlock,
+        ResNet,
         SeedRuns,
         compare_prediction,
         dead_outputs,
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
         draw_blocks,
         draw_network,
         draw_residual_net,
+        draw_resnet,
         layer_gradients,
         make_data,
         make_mnist1d,
@@ -33,12 +36,15 @@ if TYPE_CHECKING:
         train_classifiers,
         train_model,
         train_over_seeds,
+        wrong_share,
     )
 
 __all__ = [
     "ClassifierRuns",
+    "ConvBlock",
     "Digits",
     "PlainBlock",
+    "ResNet",
     "SeedRuns",
     "compare_prediction",
     "dead_outputs",
@@ -46,6 +52,7 @@ __all__ = [
     "draw_blocks",
     "draw_network",
     "draw_residual_net",
+    "draw_resnet",
     "layer_gradients",
     "make_data",
     "make_mnist1d",
@@ -62,6 +69,7 @@ __all__ = [
     "train_classifiers",
     "train_model",
     "train_over_seeds",
+    "wrong_share",
 ]
 
 

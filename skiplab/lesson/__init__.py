@@ -1,9 +1,15 @@
 """What a lesson notebook imports: data, training, diagnostics, figures."""
 
-from skiplab.lesson.classifiers import ClassifierRuns, measure, train_classifiers
+from skiplab.lesson.classifiers import ClassifierRuns, measure, train_classifiers, wrong_share
 from skiplab.lesson.data import Digits, make_data, make_mnist1d
 from skiplab.lesson.diagnostics import dead_outputs, layer_gradients
-from skiplab.lesson.diagrams import draw_block, draw_blocks, draw_network, draw_residual_net
+from skiplab.lesson.diagrams import (
+    draw_block,
+    draw_blocks,
+    draw_network,
+    draw_residual_net,
+    draw_resnet,
+)
 from skiplab.lesson.networks import PlainBlock, make_plain_network
 from skiplab.lesson.plots import (
     plot_activations,
@@ -16,12 +22,15 @@ from skiplab.lesson.plots import (
 )
 from skiplab.lesson.predict import compare_prediction
 from skiplab.lesson.progress import show_progress
+from skiplab.lesson.resnet import ConvBlock, ResNet
 from skiplab.lesson.training import SeedRuns, train_model, train_over_seeds
 
 __all__ = [
     "ClassifierRuns",
+    "ConvBlock",
     "Digits",
     "PlainBlock",
+    "ResNet",
     "SeedRuns",
     "compare_prediction",
     "dead_outputs",
@@ -29,6 +38,7 @@ __all__ = [
     "draw_blocks",
     "draw_network",
     "draw_residual_net",
+    "draw_resnet",
     "layer_gradients",
     "make_data",
     "make_mnist1d",
@@ -45,4 +55,5 @@ __all__ = [
     "train_classifiers",
     "train_model",
     "train_over_seeds",
+    "wrong_share",
 ]

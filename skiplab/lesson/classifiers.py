@@ -27,6 +27,8 @@ class ClassifierRuns:
         loss: The loss on all training examples after training; shape (seeds,), nan where a run did
             not stay finite.
         accuracy: The share of test examples that are told right after training; shape (seeds,).
+        training_error: The share of training examples that are told wrong after training; shape
+            (seeds,).
         models: The trained networks.
     """
 
@@ -35,6 +37,7 @@ class ClassifierRuns:
     losses: torch.Tensor
     loss: torch.Tensor
     accuracy: torch.Tensor
+    training_error: torch.Tensor
     models: tuple[nn.Module, ...]
 
 
@@ -47,6 +50,7 @@ def train_classifiers(
     learning_rate: float = 0.05,
     momentum: float = 0.9,
     batch_size: int = 100,
+    slower_after: int | None = None,
 ) -> ClassifierRuns:
     """Trains one network per seed: its own initial weights, its own order of the examples.
 
@@ -63,6 +67,7 @@ def train_classifiers(
         learning_rate: Step size.
         momentum: Of SGD.
         batch_size: Examples per step.
+        slower_after: After so many epochs the step size is a tenth; None is never.
 
     Returns:
         Losses, accuracies and the trained networks.
@@ -82,6 +87,8 @@ def train_classifiers(
         )
     for label, value in (("epochs", epochs), ("batch_size", batch_size)):
         arguments.whole_number(label, value)
+    if slower_after is not None:
+        arguments.whole_number("slower_after", slower_after)
     arguments.positive_number("learning_rate", learning_rate)
     seeds = arguments.seeds("seeds", seeds)
     threads = torch.get_num_threads()
@@ -95,9 +102,12 @@ def train_classifiers(
                 torch.default_generator.manual_seed(seed)
                 model = arguments.network("make_network", make_network())
                 optimizer = torch.optim.SGD(model.parameters(), learning_rate, momentum=momentum)
+                schedule = torch.optim.lr_scheduler.MultiStepLR(
+                    optimizer, [] if slower_after is None else [slower_after]
+                )
                 with contextlib.redirect_stdout(io.StringIO()):  # it is called thousands of times
                     losses.append(
-                        _train(model, data, optimizer, epochs, batch_size, seed, progress)
+                        _train(model, data, optimizer, schedule, epochs, batch_size, seed, progress)
                     )
                 models.append(model)
         finally:
@@ -109,12 +119,13 @@ def train_classifiers(
         losses=torch.stack(losses),
         loss=torch.tensor([loss for loss, _ in measured]),
         accuracy=torch.tensor([accuracy for _, accuracy in measured]),
+        training_error=torch.tensor([wrong_share(model, data.X, data.y) for model in models]),
         models=tuple(models),
     )
 
 
 def measure(model: nn.Module, data: Digits) -> tuple[float, float]:
-    """Measures a classifier.
+    """Measures a classifier, in eval mode: batch normalisation uses its running statistics.
 
     Args:
         model: The network; it gives logits.
@@ -125,17 +136,53 @@ def measure(model: nn.Module, data: Digits) -> tuple[float, float]:
         that are told right. Where the logits are not finite, the answer counts as 0.
     """
     arguments.network("model", model)
-    with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):  # whatever a network prints
+    with _measuring(model):
         loss = nn.functional.cross_entropy(model(data.X), data.y).item()
-        answers = model(data.X_test).nan_to_num().argmax(dim=1)
     finite = loss if abs(loss) < float("inf") else float("nan")
-    return finite, (answers == data.y_test).float().mean().item()
+    return finite, 1 - wrong_share(model, data.X_test, data.y_test)
+
+
+def wrong_share(model: nn.Module, X: torch.Tensor, y: torch.Tensor) -> float:
+    """Measures the error of a classifier, in eval mode.
+
+    Args:
+        model: The network; it gives logits.
+        X: Inputs, one row per example.
+        y: The class of each example.
+
+    Returns:
+        The share of examples that are told wrong. Where the logits are not finite, the answer
+        counts as 0.
+
+    Raises:
+        TypeError: An argument has the wrong type.
+        ValueError: Inputs or targets are empty or differ in length.
+    """
+    arguments.network("model", model)
+    X, y = arguments.pair(X, y)
+    with _measuring(model):
+        answers = model(X).nan_to_num().argmax(dim=1)
+    return (answers != y).float().mean().item()
+
+
+@contextlib.contextmanager
+def _measuring(model: nn.Module) -> Iterator[None]:
+    """Eval mode, no gradients, and whatever a network prints kept aside."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad(), contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def _train(
     model: nn.Module,
     data: Digits,
     optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
     epochs: int,
     batch_size: int,
     seed: int,
@@ -156,4 +203,5 @@ def _train(
         if not total.isfinite():
             break
         losses[epoch] = total / len(data.X)
+        schedule.step()
     return losses

@@ -134,22 +134,70 @@ def draw_blocks(path: str | Path | None = None) -> None:
 
 
 def draw_block(name: str, path: str | Path | None = None) -> None:
-    """Draws one block of lesson 3: what is on the branch, what on the shortcut.
+    """Draws one block of lessons 3 and 4: what is on the branch, what on the shortcut.
 
     Args:
-        name: "ResidualBlock" or "ReZeroBlock".
+        name: "ResidualBlock", "ReZeroBlock", "BasicBlock", "ProjectionBlock" or "PreActBlock".
         path: Also save the picture there.
 
     Raises:
         ValueError: `name` is none of them.
     """
-    arguments.one_of("name", name, ("ResidualBlock", "ReZeroBlock"))
-    inside = [("layer", "layer"), ("relu", "ReLU")]
-    if name == "ReZeroBlock":
-        block = ("X + alpha * relu(layer(X))", name, [*inside, ("norm", "times alpha")], [])
-    else:
-        block = ("X + relu(layer(X))", name, inside, [])
-    _draw_columns([block], "Diagram of a block. ", path)
+    layer, relu = ("layer", "layer"), ("relu", "ReLU")
+    conv_1, conv_2 = ("layer", "conv_1"), ("layer", "conv_2")
+    norm_1, norm_2 = ("norm", "norm_1"), ("norm", "norm_2")
+    after = [conv_1, norm_1, relu, conv_2, norm_2]
+    before = [norm_1, relu, conv_1, norm_2, relu, conv_2]
+    branch = "norm_2(conv_2(relu(norm_1(conv_1(X)))))"
+    # Formula, what is on the branch, after the sum, and on the shortcut.
+    blocks: dict[str, tuple[str, Boxes, Boxes, str]] = {
+        "ResidualBlock": ("X + relu(layer(X))", [layer, relu], [], ""),
+        "ReZeroBlock": (
+            "X + alpha * relu(layer(X))", [layer, relu, ("norm", "times alpha")], [], "",
+        ),
+        "BasicBlock": (f"relu({branch} + X)", after, [relu], ""),
+        "ProjectionBlock": (f"relu({branch} + projection(X))", after, [relu], "projection"),
+        "PreActBlock": ("X + conv_2(relu(norm_2(conv_1(relu(norm_1(X))))))", before, [], ""),
+    }  # fmt: skip
+    arguments.one_of("name", name, tuple(blocks))
+    formula, inside, end, shortcut = blocks[name]
+    column = (formula, name, inside, end)
+    _draw_columns([column], "Diagram of a block. ", path, shortcut)
+
+
+def draw_resnet(path: str | Path | None = None) -> None:
+    """Draws `ResNet`: a convolution, three stages of blocks, the mean over the length, `last`.
+
+    Args:
+        path: Also save the picture there.
+    """
+    chain = [
+        ("input", "X", 0.13, "1 × 40"), ("layer", "conv, norm, ReLU", 0.52, "8 × 40"),
+        ("skip", "stage 1", 0.3, "8 × 40"), ("skip", "stage 2", 0.3, "16 × 20"),
+        ("skip", "stage 3", 0.3, "32 × 10"), ("relu", "mean", 0.22, "32"),
+        ("layer", "last", 0.2, "10"), ("output", "logits", 0.26, ""),
+    ]  # fmt: skip
+    title = "ResNet: a convolution, three stages of n blocks each, the mean over the length, last"
+    sizes = [size for *_, size in chain if size]
+    with figure(1.15) as fig:
+        axes = _page(fig)
+        axes.text(0.1, 1.07, title, va="top", fontsize=10.5, fontweight="bold")
+        left = 0.15
+        for kind, text, half, size in chain:
+            _box(axes, kind, text, left + half, 0.4, half)
+            left += 2 * half
+            if size:
+                _arrow(axes, [(left, 0.4), (left + 0.42, 0.4)])
+                axes.text(left + 0.19, 0.45, size, ha="center", va="bottom", fontsize=7, color=GREY)
+            left += 0.42
+        alt = (
+            f"Diagram of a network. {title}. From left to right, joined by arrows: "
+            f"{', '.join(text for _, text, *_ in chain)}. "
+            f"Channels and length on the arrows: {', '.join(sizes)}."
+        )
+        show(fig, alt, path)
+    print(title)
+    print(f"channels × length: {', '.join(sizes)}")
 
 
 def draw_residual_net(path: str | Path | None = None) -> None:
@@ -183,22 +231,31 @@ def draw_residual_net(path: str | Path | None = None) -> None:
     print(title)
 
 
-Column = tuple[str, str, list[tuple[str, str]], list[tuple[str, str]]]
+Boxes = list[tuple[str, str]]
+Column = tuple[str, str, Boxes, Boxes]
 
 
-def _draw_columns(blocks: list[Column], what: str, path: str | Path | None) -> None:
-    """Draws blocks side by side: formula, caption, what is on the branch, what follows the sum."""
-    height, half, tall = 4.0, 0.55, 0.34
-    width = WIDTH / 3 * len(blocks)
-    entry, branch, add, exit_ = 3.1, 2.9, 1.0, 0.12
+def _draw_columns(
+    blocks: list[Column], what: str, path: str | Path | None, shortcut: str = ""
+) -> None:
+    """Draws blocks side by side: formula, caption, what is on the branch, what follows the sum.
+
+    `shortcut` is a layer on the shortcut of all of them.
+    """
+    half, tall = 0.55, 0.34
+    higher = 0.5 * max(0, max(len(inside) for _, _, inside, _ in blocks) - 3)
+    height = 4.0 + higher
+    column = max(WIDTH / 3, *(0.086 * len(formula) for formula, *_ in blocks))
+    width = column * len(blocks)
+    entry, branch, add, exit_ = 3.1 + higher, 2.9 + higher, 1.0, 0.12
     with figure(height, width) as fig:
         axes = _page(fig)
         for number, (formula, caption, inside, after) in enumerate(blocks):
-            middle = WIDTH / 3 * (number + 0.5)
+            middle = column * (number + 0.5)
             x = middle - 0.15
-            axes.text(middle, 3.85, formula, ha="center", va="top", fontsize=10.5,
+            axes.text(middle, height - 0.15, formula, ha="center", va="top", fontsize=10.5,
                       fontweight="bold")  # fmt: skip
-            axes.text(middle, 3.6, caption, ha="center", va="top", fontsize=9, color=GREY)
+            axes.text(middle, height - 0.4, caption, ha="center", va="top", fontsize=9, color=GREY)
             axes.text(x, entry + 0.04, "x", ha="center", va="bottom", fontsize=11, style="italic")
             space = (branch - add - 0.14 - len(inside) * tall) / (len(inside) + 1)
             above = entry
@@ -208,10 +265,13 @@ def _draw_columns(blocks: list[Column], what: str, path: str | Path | None) -> N
                 _box(axes, kind, text, x, y, half)
                 above = y - tall / 2
             _arrow(axes, [(x, above), (x, add + 0.14)])
-            side = x + half + 0.3
+            side = x + half + (0.15 + HALF["skip"] if shortcut else 0.3)
             _arrow(axes, [(x, branch), (side, branch), (side, add), (x + 0.14, add)], SKIP_INK)
-            axes.text(side + 0.08, (branch + add) / 2, "x", color=SKIP_INK, va="center",
-                      fontsize=11, style="italic")  # fmt: skip
+            if shortcut:
+                _box(axes, "skip", shortcut, side, (branch + add) / 2, HALF["skip"])
+            else:
+                axes.text(side + 0.08, (branch + add) / 2, "x", color=SKIP_INK, va="center",
+                          fontsize=11, style="italic")  # fmt: skip
             _box(axes, "add", "+", x, add, 0.14)
             above = add - 0.14
             for kind, text in after:
@@ -221,8 +281,8 @@ def _draw_columns(blocks: list[Column], what: str, path: str | Path | None) -> N
                 above = y - tall / 2
             _arrow(axes, [(x, above), (x, exit_)])
         alt = what + " ".join(
-            f"{formula} ({caption}): x passes {', '.join(text for _, text in inside)}, then x is "
-            f"added{''.join(f', then {text}' for _, text in after)}."
+            f"{formula} ({caption}): x passes {', '.join(text for _, text in inside)}, then "
+            f"{f'{shortcut}(x)' if shortcut else 'x'} is added{''.join(f', then {text}' for _, text in after)}."
             for formula, caption, inside, after in blocks
         )
         show(fig, alt, path)
