@@ -24,6 +24,7 @@ from skiplab.lesson.predict import compare_prediction
 from skiplab.lesson.progress import show_progress
 from skiplab.lesson.resnet import ConvBlock, ResNet
 from skiplab.lesson.training import SeedRuns, train_model, train_over_seeds
+from skiplab.lesson.wiring import draw_wiring
 
 __all__ = [
     "ClassifierRuns",
@@ -39,6 +40,7 @@ __all__ = [
     "draw_network",
     "draw_residual_net",
     "draw_resnet",
+    "draw_wiring",
     "layer_gradients",
     "make_data",
     "make_mnist1d",

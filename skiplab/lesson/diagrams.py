@@ -282,7 +282,8 @@ def _draw_columns(
             _arrow(axes, [(x, above), (x, exit_)])
         alt = what + " ".join(
             f"{formula} ({caption}): x passes {', '.join(text for _, text in inside)}, then "
-            f"{f'{shortcut}(x)' if shortcut else 'x'} is added{''.join(f', then {text}' for _, text in after)}."
+            f"{f'{shortcut}(x)' if shortcut else 'x'} is added"
+            f"{''.join(f', then {text}' for _, text in after)}."
             for formula, caption, inside, after in blocks
         )
         show(fig, alt, path)

@@ -1,4 +1,4 @@
-"""A residual network of convolutions for signals: He et al. 2015 (arXiv 1512.03385) in miniature."""
+"""A residual network of convolutions for signals: He et al. 2015 (1512.03385) in miniature."""
 
 from __future__ import annotations
 
