@@ -142,7 +142,10 @@ def _loops(depth, skip):
 
 def right_answers(exercise):
     """All right answers to an exercise, as text of a cell, by the name of their style."""
-    kinds = {"residualblock": _blocks, "rezeroblock": _blocks, "residualnet": _nets}
+    kinds = {
+        **{"residualblock": _blocks, "rezeroblock": _blocks, "residualnet": _nets},
+        **dict.fromkeys(("basicblock", "projectionblock", "preactblock"), _resnets),
+    }
     return kinds.get(exercise.answer, _chains)(exercise)
 
 
@@ -375,4 +378,224 @@ def _nets(exercise):
         [first, "return self.last(through(self.blocks, X))"],
         before="def through(all, h):\n    for b in all:\n        h = b(h)\n    return h\n\n\n",
     )
+    return found | _made_otherwise(exercise)
+
+
+# How the parts of a block of convolutions may be written; {k} is 1 or 2, {} what it is given.
+CONVS = {
+    "functional": "F.conv1d({}, self.conv_{k}.weight, None, self.conv_{k}.stride, 1)",
+    "padded-by-hand": "F.conv1d(F.pad({}, (1, 1)), self.conv_{k}.weight, "
+    "stride=self.conv_{k}.stride)",
+    "in-two-dimensions": "F.conv2d({}.unsqueeze(2), self.conv_{k}.weight.unsqueeze(2), "
+    "stride=(1, *self.conv_{k}.stride), padding=(0, 1)).squeeze(2)",
+    "unfolded": "torch.einsum('oik,bitk->bot', self.conv_{k}.weight, "
+    "F.pad({}, (1, 1)).unfold(2, 3, self.conv_{k}.stride[0]))",
+    "in-double": "F.conv1d({}.double(), self.conv_{k}.weight.double(), None, "
+    "self.conv_{k}.stride, 1).float()",
+    "bound-method": "self.conv_{k}.forward({})",
+}
+CALLED = "{}, self.norm_{k}.running_mean, self.norm_{k}.running_var, self.norm_{k}.weight, "
+NORMS = {
+    "functional": f"F.batch_norm({CALLED}self.norm_{{k}}.bias, self.training)",
+    "functional-own-mode": f"F.batch_norm({CALLED}self.norm_{{k}}.bias, self.norm_{{k}}.training)",
+    "functional-in-full": f"F.batch_norm({CALLED}bias=self.norm_{{k}}.bias, "
+    "training=self.training, momentum=self.norm_{k}.momentum, eps=self.norm_{k}.eps)",
+    "torch": "torch.batch_norm({}, self.norm_{k}.weight, self.norm_{k}.bias, "
+    "self.norm_{k}.running_mean, self.norm_{k}.running_var, self.training, 0.1, 1e-5, False)",
+    "contiguous": "self.norm_{k}({}.contiguous())",
+    "by-hand": "normalise(self.norm_{k}, {})",
+    "as-if-two-dimensional": f"F.batch_norm({CALLED}self.norm_{{k}}.bias, self.training)".replace(
+        "{},", "{}.unsqueeze(3),"
+    )
+    + ".squeeze(3)",
+}
+NORMALISE = """def normalise(norm, X):
+    if norm.training:
+        mean = X.mean(dim=(0, 2))
+        variance = (X - mean[:, None]).pow(2).mean(dim=(0, 2))
+        with torch.no_grad():
+            count = X.shape[0] * X.shape[2]
+            norm.running_mean.mul_(0.9).add_(0.1 * mean)
+            norm.running_var.mul_(0.9).add_(0.1 * variance * count / (count - 1))
+            norm.num_batches_tracked += 1
+    else:
+        mean, variance = norm.running_mean, norm.running_var
+    X = (X - mean[:, None]) / torch.sqrt(variance[:, None] + norm.eps)
+    return X * norm.weight[:, None] + norm.bias[:, None]
+
+
+"""
+RELUS = {
+    "module": "self.relu({})",
+    "functional": "F.relu({})",
+    "torch-relu": "torch.relu({})",
+    "method": "({}).relu()",
+    "clamp": "({}).clamp(min=0)",
+    "where": "(lambda Z: torch.where(Z > 0, Z, torch.zeros_like(Z)))({})",
+    "maximum": "(lambda Z: torch.maximum(Z, torch.zeros_like(Z)))({})",
+    "mask": "(lambda Z: Z * (Z > 0))({})",
+    "threshold": "F.threshold({}, 0, 0)",
+    "own-relu-module": "nn.ReLU()({})",
+    "in-place-relu": "F.relu({}, inplace=True)",
+    "relu-method-in-place": "({}).relu_()",
+    "no-op-leaky": "F.leaky_relu({}, negative_slope=0.0)",
+    "relu-twice": "self.relu(self.relu({}))",
+}
+# What stands around a step of the branch.
+AROUND = {
+    "prints": "print('shape', X.shape)\n{}",
+    "warns": "warnings.warn('just so you know', stacklevel=1)\n{}",
+    "stderr": "print('hm', file=sys.stderr)\n{}",
+    "logs": "logging.warning('shape %s', X.shape)\n{}",
+    "asserts": "assert X.ndim == 3\n{}",
+    "clones": "X = X.clone()\n{}",
+    "float": "X = X.float()\n{}",
+    "remembers-for-plots": "{}\nself.last_activation = X.detach()",
+    "walrus": "{}\nX = (Z := X)",
+    "no-op-dropout": "{}\nX = F.dropout(X, 0.0, self.training)",
+}
+# How a projection may be made, where it is needed and where it is not.
+MAKINGS = {
+    "greater": "if stride > 1 or out_channels != in_channels:",
+    "not-both": "if not (stride == 1 and in_channels == out_channels):",
+    "tuples": "if (in_channels, 1) != (out_channels, stride):",
+}
+PROJECTIONS = {
+    "by-keyword": "nn.Conv1d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False)",
+    "positional": "nn.Conv1d(in_channels, out_channels, 1, stride, bias=False)",
+    "tuples": "nn.Conv1d(in_channels, out_channels, (1,), (stride,), bias=False)",
+    "no-padding": "nn.Conv1d(in_channels, out_channels, 1, stride=stride, padding=0, bias=False)",
+    "bias-none": "nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=None)",
+    "initialised": "nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=False)\n"
+    "            nn.init.kaiming_normal_(self.projection.weight)",
+}
+IDENTITIES = {
+    "empty-sequential": "nn.Sequential()",
+    "function": "lambda X: X",
+    "identity-with-arguments": "nn.Identity(in_channels, out_channels)",
+    "flattening-nothing": "nn.Dropout(0.0)",
+}
+
+
+def _resnets(exercise):
+    """Right answers to a block of convolutions."""
+    pre = exercise.name == "PreActBlock"
+    shortcut = "self.projection(X)" if exercise.writes_init else "X"
+    found = {}
+
+    def add(style, lines, head=None, before=""):
+        found[style] = _cell(exercise, lines, head, before)
+
+    def step(k, conv="self.conv_{k}({})", norm="self.norm_{k}({})", relu="self.relu({})"):
+        orders = (conv, relu, norm) if pre else (relu, norm, conv) if k == 1 else (norm, conv)
+        expression = "X"
+        for part in reversed(orders):
+            expression = part.replace("{k}", str(k)).replace("{}", expression)
+        return expression
+
+    def summed(total, relu="self.relu({})"):
+        return total if pre else relu.replace("{}", total)
+
+    steps = [f"X = {step(k)}" for k in (1, 2)]
+    first, last = f"S = {shortcut}", f"return {summed('S + X')}"
+    for part, ways in (("conv", CONVS), ("norm", NORMS), ("relu", RELUS)):
+        for style, way in ways.items():
+            lines = [first, *[f"X = {step(k, **{part: way})}" for k in (1, 2)]]
+            end = f"return {summed('S + X', way)}" if part == "relu" else last
+            add(f"{part}-{style}", [*lines, end], before=NORMALISE if "by-hand" in style else "")
+    for style, around in AROUND.items():
+        add(style, [first, *around.replace("{}", steps[0]).splitlines(), steps[1], last])
+    for style, total in BLOCK_SUMS.items():
+        branch = [first, *steps, "D = X"]
+        *lines, end = total.splitlines()
+        add(f"sum-{style}", [*branch, *lines, f"return {summed(f'({end[7:]})')}"])
+    add("sum-into-the-branch", [first, *steps, "X += S", f"return {summed('X')}"])
+    add("sum-afterwards", ["given = X", *steps, f"X = X + {shortcut.replace('X', 'given')}",
+                           f"return {summed('X')}"])  # fmt: skip
+    one = step(2).replace("X", step(1))
+    add("one-line", [f"return {summed(f'{shortcut} + {one}')}"])
+    branch = "[self.norm_1, self.relu, self.conv_1, self.norm_2, self.relu, self.conv_2]"
+    if not pre:
+        branch = "[self.conv_1, self.norm_1, self.relu, self.conv_2, self.norm_2]"
+    add("loop", [first, f"for layer in {branch}:", "    X = layer(X)", last])
+    add("reduce", [first, f"X = functools.reduce(lambda h, f: f(h), {branch}, X)", last])
+    add("sequential", [first, f"X = nn.Sequential(*{branch})(X)", last])
+    add(
+        "sequential-in-init",
+        [first, "X = self.branch(X)", last],
+        head=f"{exercise.head}\n        self.branch = nn.Sequential(*{branch})",
+    )
+    through = "def through(layers, h):\n    for f in layers:\n        h = f(h)\n    return h\n\n\n"
+    add("helper-outside", [first, f"X = through({branch}, X)", last], before=through)
+    add(
+        "inner-function",
+        ["def branch(X):", *(f"    {line}" for line in steps), "    return X",
+         f"return {summed(f'{shortcut} + branch(X)')}"],
+    )  # fmt: skip
+    add(
+        "checkpoint",
+        [first, "X = torch.utils.checkpoint.checkpoint(", f"    lambda X: {step(1)}, X,",
+         "    use_reentrant=False, preserve_rng_state=False", ")", steps[1], last],
+    )  # fmt: skip
+    add(
+        "in-place-relu-in-init",
+        [first, *steps, last],
+        head=exercise.head.replace("nn.ReLU()", "nn.ReLU(inplace=True)"),
+    )
+    add(
+        "unused-layer-in-init",
+        [first, *steps, last],
+        head=f"{exercise.head}\n        self.unused = nn.BatchNorm1d(3)",
+    )
+    add("identity-module", [f"S = nn.Identity()({shortcut})", *steps, last])
+    add("another-argument-name", [first, *steps, last])
+    found["another-argument-name"] = found["another-argument-name"].replace("X", "inputs")
+    if exercise.writes_init:
+        right = [first, *steps, last]
+        condition = "if stride != 1 or in_channels != out_channels:"
+        conv = "nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=False)"
+        assert condition in exercise.head and conv in exercise.head
+        for style, making in MAKINGS.items():
+            add(f"when-{style}", right, exercise.head.replace(condition, making))
+        for style, projection in PROJECTIONS.items():
+            add(f"projection-{style}", right, exercise.head.replace(conv, projection))
+        for style, identity in IDENTITIES.items():
+            add(f"identity-{style}", right, exercise.head.replace("nn.Identity()", identity))
+        base = exercise.head[: exercise.head.index(f"        {condition}")]
+        either = (
+            f"        self.projection = {conv} if stride != 1 or in_channels != out_channels else"
+        )
+        add("conditional-expression", right, f"{base}{either} nn.Identity()")
+        add(
+            "none-where-not-needed",
+            ["S = X if self.projection is None else self.projection(X)", *steps, last],
+            f"{base}{either} None",
+        )
+        add(
+            "no-attribute-where-not-needed",
+            ["S = self.projection(X) if hasattr(self, 'projection') else X", *steps, last],
+            f"{base}        {condition}\n            self.projection = {conv}",
+        )
+        add(
+            "identity-first",
+            right,
+            f"{base}        self.projection = nn.Identity()\n        {condition}\n"
+            f"            self.projection = {conv}",
+        )
+        add(
+            "added-by-name",
+            right,
+            f"{base}        {condition}\n            self.add_module('projection', {conv})\n"
+            "        else:\n            self.add_module('projection', nn.Identity())",
+        )
+        add(
+            "only-where-shapes-differ",
+            ["given = X", *steps,
+             "S = given if given.shape == X.shape else self.projection(given)", last],
+        )  # fmt: skip
+        add(
+            "every-other-place",
+            ["S = self.projection(X[:, :, :: self.conv_1.stride[0]])", *steps, last],
+            exercise.head.replace(conv, conv.replace("stride=stride, ", "")),
+        )
     return found | _made_otherwise(exercise)

@@ -34,17 +34,47 @@ NET = """def forward(self, X):
         X = block(X)
     return (X.double() @ self.last.weight.double().T + self.last.bias.double()).float()
 """
+RESNET = """def forward(self, X):
+    def conv(layer, X):
+        return F.conv1d(X, layer.weight.double(), None, layer.stride, layer.padding)
+
+    def norm(layer, X):
+        kept = layer.running_mean.double(), layer.running_var.double()
+        X = F.batch_norm(X, *kept, layer.weight.double(), layer.bias.double(), self.training)
+        layer.running_mean.copy_(kept[0])
+        layer.running_var.copy_(kept[1])
+        return X
+
+    S = X.double()
+    if hasattr(getattr(self, "projection", None), "weight"):
+        S = conv(self.projection, S)
+    D = norm(self.norm_1, conv(self.conv_1, X.double())).relu()
+    D = norm(self.norm_2, conv(self.conv_2, D))
+    return (S + D).relu().float()
+"""
+PRE = RESNET.replace(
+    "norm(self.norm_1, conv(self.conv_1, X.double())).relu()",
+    "conv(self.conv_1, norm(self.norm_1, X.double()).relu())",
+).replace(
+    "norm(self.norm_2, conv(self.conv_2, D))", "conv(self.conv_2, norm(self.norm_2, D).relu())"
+)
+PRE = PRE.replace("(S + D).relu()", "(S + D)")
 # The right answers again, worked out in float64.
 DOUBLE = dict.fromkeys(EXERCISES, CHAIN) | {
     "residualblock": BLOCK,
     "rezeroblock": BLOCK,
     "residualnet": NET,
+    "basicblock": RESNET,
+    "projectionblock": RESNET,
+    "preactblock": PRE,
 }
 # Wrong answers that come closest to right: one bias, one ReLU, one gradient.
 SUBTLE = {
     *("no-bias-2", "no-relu-2", "frozen-2", "input-detached", "relu-on-skip", "swapped-1-2"),
     *("no-bias", "frozen-layer", "skip-detached", "branch-input-detached", "alpha-inside-relu"),
     *("no-bias-first", "frozen-last", "relu-before-last", "first-block-skipped"),
+    *("no-shift-1", "frozen-norms", "statistics-not-kept", "norms-always-eval", "no-relu-1"),
+    *("norms-swapped", "frozen-conv-2", "norm-2-computed-twice"),
 }
 
 

@@ -57,7 +57,7 @@ SUM = {
 }
 # … and those of one kind of network.
 LONG_SKIP = {"skip from the wrong tensor", "added too early", "added too late"}
-BLOCK = {"activation after the sum", "normalisation", "projection on the skip path"}
+BLOCK = {"normalisation", "projection on the skip path"}
 ALPHA = {
     "alpha in the wrong place",
     "alpha is no parameter",
@@ -74,14 +74,30 @@ NET = {
     "skip twice",
     "activation on the logits",
 }
+NORM = {
+    "batch norm left out",
+    "batch norm's mode mishandled",
+    "skip from the wrong tensor",
+    "added too early",
+}
+POST = {"last activation", "activation before the sum"}
+PROJECTION = {
+    "projection missing",
+    "projection where shapes match",
+    "projection of the wrong stride",
+    "projection made wrongly",
+}
 MORE = {
     "normalnet3": SEVERAL,
     "normalnet7": SEVERAL,
     "skipnet3": SEVERAL | SUM | LONG_SKIP,
     "skipnet7": SEVERAL | SUM | LONG_SKIP,
-    "residualblock": SUM | BLOCK,
+    "residualblock": SUM | BLOCK | {"activation after the sum"},
     "residualnet": SEVERAL | NET,
-    "rezeroblock": SUM | BLOCK | ALPHA,
+    "rezeroblock": SUM | BLOCK | ALPHA | {"activation after the sum"},
+    "basicblock": SEVERAL | SUM | BLOCK | NORM | POST,
+    "projectionblock": SEVERAL | SUM | BLOCK | NORM | POST | PROJECTION,
+    "preactblock": SEVERAL | SUM | BLOCK | NORM | {"activation after the sum"},
 }
 # What a student who writes such things has imported.
 IMPORTS = "import numpy as np\nimport torch.nn.functional as F\n\n\n"

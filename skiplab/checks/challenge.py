@@ -7,9 +7,10 @@ wherever the student's code runs.
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,12 @@ MANY = 130
 # value, could fire in one correct implementation and not in another that rounds differently.
 # Such an example is not used. Float32 rounding is a hundred times smaller.
 KINK_MARGIN = 2e-4
+# The same, where examples are normalised together: then none can be left out, all are drawn again.
+# What rounding does is measured there, and must be this many times smaller.
+BATCH_KINK_MARGIN = 2e-5
+TIMES_ROUNDING = 10
+# A float32 result may be off by this part of the largest number, a tenth of what a check allows.
+ROUNDING = 2e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +87,8 @@ class Trial:
     Attributes:
         arguments: keyword arguments for the student's class.
         weights: parameter name -> values, for every parameter the network must have.
+        buffers: buffer name -> values before each call: the running means and variances of batch
+            normalisations. (Their counts of batches matter to nobody.)
         batches: the inputs; the first is the first example of the second, alone. In a
             challenge's first trial a third has as many as the second, and a fourth many more.
     """
@@ -87,6 +96,7 @@ class Trial:
     arguments: Arguments
     weights: Weights
     batches: tuple[Batch, ...]
+    buffers: Weights = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,45 +168,125 @@ def draw_weights(
     Returns:
         Parameter name -> values: matrices with variance 2/n_in (He et al. 2015, 1502.01852,
         section 2.2), so that neither signal nor gradient fades or explodes with depth; vectors
-        with standard deviation scale / 2; single numbers between 0.3 and 0.8, or -0.3 and -0.8.
+        with standard deviation scale / 2, but the factors of batch normalisations between
+        scale / 2 and 1.5 scale, of either sign; single numbers between 0.3 and 0.8, or -0.3
+        and -0.8.
     """
+    factors = {f"{name}.weight" for name, _ in _norms(network)}
     weights = {}
     for name, parameter in network.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float32)
         if parameter.dim() == 0:  # a factor: clearly neither 0 nor 1, whatever the scale
             weights[name] = sign * (0.3 + 0.5 * torch.rand((), generator=generator))
             continue
+        if name in factors:
+            size = 0.5 + torch.rand(parameter.shape, generator=generator)
+            weights[name] = scale * noise.sign() * size
+            continue
         is_matrix = parameter.dim() > 1
         weights[name] = noise * ((2 / parameter[0].numel()) ** 0.5 if is_matrix else scale / 2)
     return weights
 
 
-def load_weights(network: nn.Module, weights: Weights) -> None:
-    """Copy weights into the parameters of the same names."""
+def _norms(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Find the batch normalisations of a network, and their names."""
+    kind = nn.modules.batchnorm._BatchNorm
+    return [(name, module) for name, module in network.named_modules() if isinstance(module, kind)]
+
+
+def draw_buffers(network: nn.Module, generator: torch.Generator, scale: float) -> Weights:
+    """Draw what the batch normalisations of a network have kept of earlier batches.
+
+    Args:
+        network: a network; only the names and shapes of its buffers are used.
+        generator: the source of randomness.
+        scale: how large inputs are.
+
+    Returns:
+        Buffer name -> values: means with standard deviation scale / 2, variances between one half
+        and twice scale ** 2.
+    """
+    buffers = {}
+    for name, norm in _norms(network):
+        shape = norm.running_mean.shape
+        mean = scale / 2 * torch.randn(shape, generator=generator)
+        variance = scale**2 * (0.5 + 1.5 * torch.rand(shape, generator=generator))
+        buffers |= {f"{name}.running_mean": mean, f"{name}.running_var": variance}
+    return buffers
+
+
+def load_weights(network: nn.Module, weights: Weights, buffers: Weights | None = None) -> None:
+    """Copy weights into the parameters of the same names, and buffers into the buffers."""
     with torch.no_grad():
         for name, values in weights.items():
             network.get_parameter(name).copy_(values)
+        for name, values in (buffers or {}).items():
+            network.get_buffer(name).copy_(values)
 
 
 def _values_before_relu(network: nn.Module, X: Tensor) -> list[Tensor]:
     """Run the reference and return what enters each of its ReLUs, in order."""
+    with torch.no_grad():
+        return _watched(network, X)[0]
+
+
+def _watched(network: nn.Module, X: Tensor) -> tuple[list[Tensor], Tensor]:
+    """Run the reference; return what enters each of its ReLUs, in order, and the output."""
     seen: list[Tensor] = []
     hooks = [
         module.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].detach()))
         for module in network.modules()
         if isinstance(module, nn.ReLU)
     ]
-    with torch.no_grad():
-        network(X)
+    output = network(X)
     for hook in hooks:
         hook.remove()
-    return seen
+    return seen, output
 
 
 def _is_telling(values: list[Tensor]) -> bool:
     """Whether every ReLU lets some values through and stops others."""
     fractions = [float((value > 0).float().mean()) for value in values]
     return all(0.1 <= fraction <= 0.95 for fraction in fractions)
+
+
+def _results(
+    network: nn.Module, batch: Batch, training: bool, weights: Weights, buffers: Weights
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Run the reference and its gradient: what enters its ReLUs, and all that comes out."""
+    load_weights(network, weights, buffers)
+    network.train(training)
+    kind = next(network.parameters()).dtype
+    X = batch.X.to(kind, copy=True).requires_grad_()
+    values, output = _watched(network, X)
+    gradients = torch.autograd.grad(
+        output, [X, *network.parameters()], batch.upstream.to(kind), materialize_grads=True
+    )
+    kept = [buffer.clone() for name, buffer in network.named_buffers() if name in buffers]
+    return values, [output.detach(), *gradients, *kept]
+
+
+def _is_well_conditioned(
+    network: nn.Module, batch: Batch, training: bool, weights: Weights, buffers: Weights
+) -> bool:
+    """Whether rounding does so little to the reference that it is far from every kink.
+
+    A normalisation divides by what it is given. Where that is nearly nothing, two correct networks
+    that round differently may differ as much as a right one and a wrong one.
+    """
+    exact = copy.deepcopy(network).double()
+    values, results = _results(network, batch, training, weights, buffers)
+    true_values, true_results = _results(exact, batch, training, weights, buffers)
+    for value, true in zip(values, true_values, strict=True):
+        margin = true.abs().min()
+        if margin < max(
+            BATCH_KINK_MARGIN * true.std(), TIMES_ROUNDING * (value - true).abs().max()
+        ):
+            return False
+    return all(
+        (result - true).abs().max() <= ROUNDING * true.abs().max()
+        for result, true in zip(results, true_results, strict=True)
+    )
 
 
 def draw_trial(
@@ -217,24 +307,25 @@ def draw_trial(
 
     Returns:
         A trial. No ReLU of the reference is at its kink, none is dead, and none lets everything
-        through.
+        through. Where there are batch normalisations, rounding does little to any result.
 
     Raises:
         RuntimeError: no such trial was found; the reference can then not be tested this way.
     """
     network = construct(reference, size.arguments).float()
     lengths = [size.examples, *([size.examples, MANY] if thorough else [])]
-    for _ in range(50):
+    for _ in range(500):
         # Of either sign, and surely so: a factor inside a ReLU shows if it is negative only.
         weights = draw_weights(network, generator, size.scale, sign=-1 if thorough else 1)
-        load_weights(network, weights)
+        buffers = draw_buffers(network.train(), generator, size.scale)
+        load_weights(network, weights, buffers)
         # Draw more examples than needed and keep those that are away from every kink.
         X = size.scale * torch.randn(
             (8 * sum(lengths), *input_shape), generator=generator, dtype=torch.float32
         )
         values = _values_before_relu(network, X)
         near = torch.zeros(len(X), dtype=torch.bool)
-        for value in values:
+        for value in values if not buffers else []:
             near |= (value.abs() < KINK_MARGIN * value.std()).flatten(1).any(dim=1)
         X = X[~near][: sum(lengths)]
         if len(X) < sum(lengths) or not _is_telling(_values_before_relu(network, X[: lengths[0]])):
@@ -242,6 +333,12 @@ def draw_trial(
         with torch.no_grad():
             shape = network(X).shape
         upstream = size.scale * torch.randn(shape, generator=generator, dtype=torch.float32)
-        batches = map(Batch, X.split(lengths), upstream.split(lengths))
-        return Trial(size.arguments, weights, (Batch(X[:1], upstream[:1]), *batches))
+        drawn = map(Batch, X.split(lengths), upstream.split(lengths))
+        batches = (Batch(X[:1], upstream[:1]), *drawn)
+        if not buffers or all(
+            _is_well_conditioned(network, batch, training, weights, buffers)
+            for batch in batches
+            for training in (True, False)
+        ):
+            return Trial(size.arguments, weights, batches, buffers)
     raise RuntimeError(f"no telling weights found for {reference.__name__} with {size.arguments}")

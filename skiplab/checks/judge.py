@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skiplab.checks.challenge import Challenge, TrainingChallenge, construct, load_weights
+from skiplab.checks.challenge import Challenge, TrainingChallenge, Trial, construct, load_weights
 from skiplab.checks.exercise import KEPT, Exercise, Misconception
 from skiplab.checks.observe import (
     Problem,
@@ -36,8 +36,9 @@ WIRING = {
     "returns": "it returns float32 numbers of shape {shape}",
     "pure": "it leaves its input and its weights as they are",
     "repeatable": "the same input gives the same output",
-    "rows": "each example is computed on its own",
+    "rows": "each example is computed on its own{in_eval}",
     "values": "the outputs are those of the wiring asked for",
+    "statistics": "the normalisations keep their running statistics in train mode, and only there",
     "gradients": "every layer and the input get the right gradient",
 }
 
@@ -138,8 +139,12 @@ def _same_kind(seen: Run, expected: Run) -> bool:
     )
 
 
-def _same_run(seen: Run, expected: Run) -> bool:
-    """Whether two calls did the same, numbers and gradients included."""
+def _same_run(seen: Run, expected: Run, statistics: bool = False) -> bool:
+    """Whether two calls did the same, numbers and gradients included.
+
+    And running statistics, where nothing else is wrong: elsewhere they tell the order in which
+    layers were called, too, which is no part of a mistake.
+    """
     if not _same_kind(seen, expected):
         return False
     if seen.input_changed != expected.input_changed:
@@ -148,6 +153,8 @@ def _same_run(seen: Run, expected: Run) -> bool:
         return False
     if seen.output is not None and not close(seen.output, expected.output):
         return False
+    if statistics and _other_statistics(seen, expected):
+        return False
     if (seen.gradients is None) != (expected.gradients is None):
         return False
     return seen.gradients is None or all(
@@ -155,14 +162,25 @@ def _same_run(seen: Run, expected: Run) -> bool:
     )
 
 
-def _same_numbers(seen: WiringObservation, expected: WiringObservation) -> bool:
+def _other_statistics(seen: Run, expected: Run) -> list[str]:
+    """Name the buffers that a call left with other values."""
+    return [
+        name
+        for name, values in expected.buffers.items()
+        if name not in seen.buffers or not close(seen.buffers[name], values)
+    ]
+
+
+def _same_numbers(
+    seen: WiringObservation, expected: WiringObservation, statistics: bool = False
+) -> bool:
     """Whether two networks, both of them made as asked, did the same in every call."""
     if expected.problem or expected.missing:
         return False
     runs = {(run.trial, run.call): run for run in seen.runs}
     keys = [(run.trial, run.call) for run in expected.runs]
     return all(key in runs for key in keys) and all(
-        _same_run(runs[key], run) for key, run in zip(keys, expected.runs, strict=True)
+        _same_run(runs[key], run, statistics) for key, run in zip(keys, expected.runs, strict=True)
     )
 
 
@@ -227,9 +245,16 @@ def _behaviour(seen: WiringObservation) -> dict[str, Any]:
 
 
 def _matching(
-    exercise: Exercise, challenge: Challenge, seen: WiringObservation
+    exercise: Exercise, challenge: Challenge, seen: WiringObservation, statistics: bool
 ) -> Misconception | None:
-    """Find the first catalogued misconception that does what was seen."""
+    """Find the first catalogued misconception that does what was seen.
+
+    Args:
+        exercise: what was to be wired.
+        challenge: the question that was asked.
+        seen: the answer.
+        statistics: whether the running statistics count.
+    """
     last = len(challenge.trials) - 1
     seen_small = replace(seen, runs=[run for run in seen.runs if run.trial < last])
     unsteady = (
@@ -240,7 +265,7 @@ def _matching(
     seed = challenge.seed
     for wrong in _alike_at_a_glance(exercise, seed, seen, unsteady):
         if wrong.numbers:
-            if _same_numbers(seen, _seen_of(exercise, wrong, seed)):
+            if _same_numbers(seen, _seen_of(exercise, wrong, seed), statistics):
                 return wrong
         elif _behaviour(seen_small) == _behaviour_of(exercise, wrong, seed, True) and _behaviour(
             seen
@@ -251,7 +276,8 @@ def _matching(
 
 def _made_alike(exercise: Exercise, seed: int, seen: WiringObservation) -> Misconception | None:
     """Find the first catalogued misconception that goes wrong in the making as this one did."""
-    mine = _making(seen)
+    last = len(exercise.sizes) - 1
+    mine = _making(replace(seen, missing_in=[k for k in seen.missing_in if k < last]))
     for wrong in exercise.misconceptions:
         if wrong.head:
             other = _seen_of(exercise, wrong, seed)
@@ -263,7 +289,8 @@ def _made_alike(exercise: Exercise, seed: int, seen: WiringObservation) -> Misco
 def _making(seen: WiringObservation) -> tuple[Any, ...]:
     """What was seen of a network before its first call."""
     problem = seen.problem and (seen.problem.kind, seen.problem.phase)
-    return problem, seen.missing, {name: values[0] for name, values in seen.starts.items()}
+    starts = {name: values[0] for name, values in seen.starts.items()}
+    return problem, seen.missing, seen.missing_in, starts
 
 
 def _alike_at_a_glance(
@@ -317,10 +344,14 @@ def _numbers(values: Iterable[float]) -> str:
     return ", ".join(f"{value:.4g}" for value in values)
 
 
+def _sizes_in_words(trial: Trial) -> str:
+    return ", ".join(f"{name}={value}" for name, value in trial.arguments.items())
+
+
 def _call_in_words(challenge: Challenge, run: Run) -> str:
     """Say what was fed to the network in a call."""
     trial = challenge.trials[run.trial]
-    sizes = ", ".join(f"{name}={value}" for name, value in trial.arguments.items())
+    sizes = _sizes_in_words(trial)
     examples = len(trial.batches[int(run.call[0])].X)
     mode = "train mode" if "train" in run.call else "eval mode"
     mode += " without gradients" if "no_grad" in run.call else ""
@@ -403,7 +434,7 @@ class _Look:
         if self.seen.missing:
             return (
                 f"{name} does not have the layers of the exercise.\n"
-                f"  seen      {'; '.join(self.seen.missing[:3])}\n{where}"
+                f"  seen      {'; '.join(self.seen.missing[:3])}{self._missing_where()}\n{where}"
             )
         for parameter, wanted in self.exercise.starts.items():
             started = self.seen.starts.get(parameter, [])
@@ -414,6 +445,12 @@ class _Look:
                     f"{len(self.challenge.trials)} sizes\n{where}"
                 )
         return ""
+
+    def _missing_where(self) -> str:
+        """Say in which size something is missing, if it is not in all."""
+        if len(self.seen.missing_in) == len(self.challenge.trials):
+            return ""
+        return f" ({_sizes_in_words(self.challenge.trials[self.seen.missing_in[0]])})"
 
     def runs(self) -> str:
         broken = [run for run in self.seen.runs if run.problem and run.problem.phase == "forward"]
@@ -427,9 +464,8 @@ class _Look:
         if 0 in healthy and (found := self._misused()):
             hint = f"where     {found}"
         elif healthy:
-            sizes = self.challenge.trials[max(healthy)].arguments
             hint = (
-                f"but       with {', '.join(f'{k}={v}' for k, v in sizes.items())} it runs.\n"
+                f"but       with {_sizes_in_words(self.challenge.trials[max(healthy)])} it runs.\n"
                 "  where     numbers and names in forward that only fit one size, or a path "
                 "that skips the layer which changes the size."
             )
@@ -506,6 +542,20 @@ class _Look:
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
                     f"{_first_difference(run.output, right)}\n"
                     f"  where     {self._where()}"
+                )
+        return ""
+
+    def statistics(self) -> str:
+        for run in self.seen.runs:
+            wrong = _other_statistics(run, self.expected[run.trial, run.call])
+            if wrong:
+                return (
+                    f"{self.exercise.name} gives the right output, but leaves wrong running "
+                    "statistics.\n"
+                    f"  seen      other numbers in {wrong[0]} after the call\n"
+                    f"  fed       {_call_in_words(self.challenge, run)}\n"
+                    "  where     how each normalisation is called: once in every forward, as it "
+                    "is, in the mode of the network."
                 )
         return ""
 
@@ -596,8 +646,14 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
             f"the course's own {exercise.name} fails: {broken.kind} {broken.message}"
         )
     look = _Look(exercise, challenge, seen, expected)
-    lines = WIRING | {"returns": WIRING["returns"].format(shape=exercise.output_shape)}
-    held: dict[str, bool | None] = dict.fromkeys(WIRING)
+    normalised = any(trial.buffers for trial in challenge.trials)
+    lines = WIRING | {
+        "returns": WIRING["returns"].format(shape=exercise.output_shape),
+        "rows": WIRING["rows"].format(in_eval=" in eval mode" if normalised else ""),
+    }
+    if not normalised:
+        del lines["statistics"]
+    held: dict[str, bool | None] = dict.fromkeys(lines)
     if not _is_plausible(seen, expected):
         held["runs"] = False
         message = (
@@ -606,7 +662,7 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
         )
         return Verdict(title, held, lines, "runs", message)
     message = diagnosis = ""
-    for name in WIRING:
+    for name in lines:
         message = getattr(look, name)()
         held[name] = not message
         if message:
@@ -618,7 +674,7 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
         wrong = (
             _made_alike(exercise, challenge.seed, seen)
             if diagnosis == "builds"
-            else _matching(exercise, challenge, seen)
+            else _matching(exercise, challenge, seen, diagnosis in ("statistics", "gradients"))
         )
         if wrong is not None:
             facts = [
@@ -643,6 +699,7 @@ def _is_plausible(seen: WiringObservation, expected: WiringObservation) -> bool:
     asked = {(run.trial, run.call) for run in expected.runs}
     # What a network has may depend on its size: a deeper one has more blocks.
     names = {run.trial: run.gradients.keys() for run in expected.runs if run.gradients is not None}
+    buffers = {run.trial: run.buffers.keys() for run in expected.runs}
     return (
         len(set(calls)) == len(calls)
         and (set(calls) <= asked if stopped else set(calls) == asked)
@@ -650,6 +707,8 @@ def _is_plausible(seen: WiringObservation, expected: WiringObservation) -> bool:
             run.gradients is None or run.gradients.keys() == names[run.trial] for run in seen.runs
         )
         and all(set(run.weights_changed) <= names[run.trial] for run in seen.runs)
+        and all(run.buffers.keys() <= buffers[run.trial] for run in seen.runs)
+        and set(seen.missing_in) <= names.keys()
         and seen.layer_inputs.keys() <= expected.layer_inputs.keys()
         and all(len(inputs) <= 10 for inputs in seen.layer_inputs.values())
     )

@@ -69,6 +69,7 @@ class Run:
         attached: whether the output carries a graph for gradients.
         input_changed: whether the call changed its input.
         weights_changed: the parameters that the call changed.
+        buffers: buffer name -> values after the call, of those that the trial gives values to.
         gradients: "X" and parameter name -> gradient, None where none arrived; the dictionary is
             None where gradients were not asked for or could not be.
     """
@@ -81,6 +82,7 @@ class Run:
     attached: bool = False
     input_changed: bool = False
     weights_changed: list[str] = field(default_factory=list)
+    buffers: dict[str, Tensor] = field(default_factory=dict)
     gradients: dict[str, Tensor | None] | None = None
 
 
@@ -90,7 +92,9 @@ class WiringObservation:
 
     Attributes:
         problem: what kept the class from being built at all.
-        missing: parameters the network should have and has not, or in another shape, as text.
+        missing: parameters the network should have and has not, or in another shape, as text; in
+            the first of the trials `missing_in`.
+        missing_in: the trials in which there are such.
         runs: the calls of `forward`.
         layer_inputs: layer -> what it was called with in turn, in one call of `forward`.
         extra_used: parameters that the exercise does not have and the output depends on.
@@ -100,6 +104,7 @@ class WiringObservation:
 
     problem: Problem | None = None
     missing: list[str] = field(default_factory=list)
+    missing_in: list[int] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     layer_inputs: dict[str, list[Tensor]] = field(default_factory=dict)
     extra_used: list[str] = field(default_factory=list)
@@ -170,8 +175,8 @@ def _build(network: Callable[..., nn.Module], arguments: Arguments) -> nn.Module
     return model.to(device="cpu", dtype=torch.float32)
 
 
-def _missing_parameters(model: nn.Module, weights: Weights) -> list[str]:
-    """List the parameters that are absent or of another shape."""
+def _missing_parameters(model: nn.Module, weights: Weights, buffers: Weights) -> list[str]:
+    """List the parameters and buffers that are absent or of another shape."""
     missing = []
     parameters = _parameters(model)
     for name, values in weights.items():
@@ -184,6 +189,12 @@ def _missing_parameters(model: nn.Module, weights: Weights) -> list[str]:
             missing.append(f"{name} has shape {shape}, not {wanted}")
         elif not parameters[name].requires_grad:
             missing.append(f"{name} is not trained: its requires_grad is off")
+    held = dict(model.named_buffers(remove_duplicate=False))
+    for name, values in buffers.items():
+        if held.get(name) is None:
+            missing.append(f"{name} is not there")
+        elif held[name].shape != values.shape:
+            missing.append(f"{name} has shape {tuple(held[name].shape)}, not {tuple(values.shape)}")
     if not missing:
         names: dict[int, str] = {}
         for name in weights:
@@ -200,6 +211,10 @@ def _in_place_of(model: nn.Module, name: str) -> str:
     for number, part in enumerate(parts, start=1):
         if isinstance(found, nn.Module) and not hasattr(found, part):
             more = number < len(parts) - 1  # a layer is missed by its weight, what holds it by name
+            if number == len(parts) > 1:
+                inside = ", ".join(type(child).__name__ for child in found.children())
+                kind = type(found).__name__ + (f" of {inside}" if inside else "")
+                return f"{name} is not there: {'.'.join(parts[:-1])} is of type {kind}"
             return f"{name} is not there" + (f", nor {'.'.join(parts[:number])}" if more else "")
         found = getattr(found, part)
         if number < len(parts) and not isinstance(found, nn.Module):
@@ -278,7 +293,7 @@ def _changed_weights(model: nn.Module, weights: Weights) -> list[str]:
 
 
 def _call(
-    model: nn.Module, run: Run, X: Tensor, given: Tensor, weights: Weights, intact: bool = False
+    model: nn.Module, run: Run, X: Tensor, given: Tensor, trial: Trial, intact: bool = False
 ) -> Tensor | None:
     """Call the network once, fill in the run, and return the live output.
 
@@ -287,13 +302,13 @@ def _call(
         run: what to fill in.
         X: the input, a copy of `given`.
         given: what the input should still be after the call.
-        weights: what the weights should be, before the call and after it.
+        trial: what the weights should be, before the call and after it, and the buffers before it.
         intact: whether the weights are known to be those, so that nobody need look.
     """
     try:
         # Compared rather than copied: nearly always they are still there from the call before.
-        if not intact and _changed_weights(model, weights):
-            load_weights(model, weights)
+        changed = not intact and _changed_weights(model, trial.weights)
+        load_weights(model, trial.weights if changed else {}, trial.buffers)
         output = model(X)
     except KeyboardInterrupt:
         raise
@@ -302,7 +317,11 @@ def _call(
         return None
     run.returned = "Tensor" if isinstance(output, Tensor) else type(output).__name__
     run.input_changed = X.shape != given.shape or not torch.equal(X.detach(), given)
-    run.weights_changed = _changed_weights(model, weights)
+    run.weights_changed = _changed_weights(model, trial.weights)
+    if trial.buffers:
+        held = dict(model.named_buffers(remove_duplicate=False))
+        found = {name: held.get(name) for name in trial.buffers}
+        run.buffers = {name: one.detach().clone() for name, one in found.items() if one is not None}
     if not isinstance(output, Tensor):
         return None
     if output.layout != torch.strided or output.is_quantized or output.device.type != "cpu":
@@ -354,10 +373,13 @@ def _observe_trial(
 ) -> None:
     """Run one trial and add what was seen to the observation."""
     model = _build(network, trial.arguments)
-    seen.missing = _missing_parameters(model, trial.weights)
-    if index == 0 and not seen.missing:
+    missing = _missing_parameters(model, trial.weights, trial.buffers)
+    if index == 0 and not missing:
         other = _build(network, trial.arguments)
-        seen.missing = _shared_parameters(model, other, trial.weights)
+        missing = _shared_parameters(model, other, trial.weights)
+    if missing:
+        seen.missing = seen.missing or missing
+        seen.missing_in.append(index)
     if seen.missing:
         return
     for name, values in trial.weights.items():
@@ -382,7 +404,7 @@ def _observe_trial(
         run = Run(index, f"{number} {how}")
         given = trial.batches[number].X
         X = given.clone() if X is None else X
-        output = _call(model, run, X, given, trial.weights, intact)
+        output = _call(model, run, X, given, trial, intact)
         intact = plain and not (run.problem or run.weights_changed)
         seen.runs.append(run)
         return run, output
@@ -439,7 +461,7 @@ def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
         for name in layers
     ]
     given = trial.batches[1].X
-    _call(model, Run(0, "trace"), given.clone(), given, trial.weights)
+    _call(model, Run(0, "trace"), given.clone(), given, trial)
     for hook in hooks:
         hook.remove()
     return inputs
@@ -471,7 +493,7 @@ def glance(network: Callable[..., nn.Module], challenge: Challenge) -> Run:
     _randomise_extra(model, trial.weights, set(), torch.Generator().manual_seed(seed))
     torch.default_generator.manual_seed(seed)
     given = trial.batches[1].X
-    _call(model, run, given.clone(), given, trial.weights)
+    _call(model, run, given.clone(), given, trial)
     return run
 
 
@@ -501,7 +523,7 @@ def observe_wiring(network: Any, challenge: Challenge) -> WiringObservation:  # 
                 raise
             except BaseException as error:
                 seen.problem = describe_problem(error, "build")
-            if seen.problem or seen.missing:
+            if seen.problem:
                 break
     return seen
 

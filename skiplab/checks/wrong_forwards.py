@@ -72,7 +72,9 @@ class Forward:
         return "return " + template.format(f"({self.last.removeprefix('return ')})")
 
 
-def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misconception]:
+def general_mistakes(
+    f: Forward, made: str, first: str, last: str, convolutional: bool = False
+) -> list[Misconception]:
     """Memory, randomness, other examples, the wrong kind of result, or side effects.
 
     Args:
@@ -80,7 +82,16 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
         made: an expression that makes such a network.
         first: the first layer's name.
         last: the last layer's name.
+        convolutional: whether an example has channels and a length, and there are batch
+            normalisations; else it has features, and there are none.
     """
+    statistics = "The network asked for has no normalisation."
+    modes = "Nothing in the network asked for depends on self.training."
+    if convolutional:
+        statistics = "The only normalisations are those of __init__, each used once."
+        modes = "Only the normalisations depend on the mode, and they know it by themselves."
+    # Where a normalisation follows, what is added before it may not show.
+    before, after = (f.steps, []) if convolutional else (f.steps[:1], f.steps[1:])
     return [
         Misconception(
             "returns-none",
@@ -167,7 +178,7 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
             "batch-normalised",
             "batch statistics",
             "batch statistics are used, so examples change each other's output",
-            "The network asked for has no normalisation.",
+            statistics,
             f.having(
                 [
                     *f.steps[:1],
@@ -181,7 +192,13 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
             "broadcasting",
             "every example gets the output of the first one",
             "Look for an index such as [0] or [:1], and for what is then broadcast over the batch.",
-            f.having(last=f.end("({})[:1].expand(len(X), -1)")),
+            f.having(
+                last=f.end(
+                    "({})[:1].repeat(len(X), 1, 1)"
+                    if convolutional
+                    else "({})[:1].expand(len(X), -1)"
+                )
+            ),
         ),
         Misconception(
             "noise",
@@ -189,10 +206,14 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
             "the same input gives another output each time, in eval mode, too: "
             "random numbers are at work",
             "Look for noise, or a dropout that is not told the mode. Nothing here is random.",
-            f.having(last=f.end("{} + 0.1 * torch.randn(len(X), 1)")),
+            f.having(
+                last=f.end(
+                    "{} + 0.1 * torch.randn(" + ("len(X), 1, 1)" if convolutional else "len(X), 1)")
+                )
+            ),
             same=(
-                f.having([*f.steps[:1], "X = F.dropout(X, 0.5)", *f.steps[1:]]),
-                f.having([*f.steps[:1], "X = X + torch.rand(1)", *f.steps[1:]]),
+                f.having([*before, "X = F.dropout(X, 0.5)", *after]),
+                f.having([*before, "X = X + torch.rand(1)", *after]),
             ),
             numbers=False,
         ),
@@ -202,7 +223,7 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
             "in train mode the same input gives another output each time: "
             "there is a dropout that the exercise does not ask for",
             "Nothing in the network asked for is random.",
-            f.having([*f.steps[:1], "X = F.dropout(X, 0.5, self.training)", *f.steps[1:]]),
+            f.having([*before, "X = F.dropout(X, 0.5, self.training)", *after]),
             numbers=False,
         ),
         Misconception(
@@ -221,7 +242,7 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
                         "self.seen = 0.9 * getattr(self, 'seen', 0.0) + 0.1 * X.detach().mean()",
                         *f.first,
                     ],
-                    steps=[*f.steps[:1], "X = X - self.seen", *f.steps[1:]],
+                    steps=[*before, "X = X - self.seen", *after],
                 ),
             ),
             numbers=False,
@@ -230,7 +251,7 @@ def general_mistakes(f: Forward, made: str, first: str, last: str) -> list[Misco
             "differs-in-eval",
             "state",
             "in eval mode the network computes something else than in train mode",
-            "Nothing in the network asked for depends on self.training.",
+            modes,
             f.having(last=f.end("({}) * (1.0 if self.training else 0.5)")),
         ),
         Misconception(
