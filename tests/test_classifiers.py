@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from skiplab import PlainBlock, make_mnist1d, measure, train_classifiers
+from skiplab import PlainBlock, make_mnist1d, measure, train_classifiers, wrong_share
 from skiplab.lesson.data import Digits
 
 
@@ -84,6 +84,42 @@ def test_prints_of_a_network_are_kept_aside(data, capsys):
     assert "shape" not in capsys.readouterr().out
 
 
+def test_the_last_epochs_take_a_tenth_of_the_step(data):
+    def once(**options):
+        return train_classifiers("small", make_small, data, seeds=1, **options).losses[0]
+
+    changed, whole = once(epochs=3, slower_after=2), once(epochs=3)
+    assert torch.equal(changed[:2], whole[:2]) and changed[2] != whole[2]
+    small = once(epochs=3, learning_rate=0.005)
+    assert not torch.equal(changed, small)
+    assert torch.equal(once(epochs=2, slower_after=2), whole[:2]), "after so many, and not before"
+
+
+def test_errors_are_shares_told_wrong(data):
+    runs = train_classifiers("small", make_small, data, seeds=2, epochs=2)
+    for k, model in enumerate(runs.models):
+        wrong = (model(data.X).argmax(dim=1) != data.y).float().mean().item()
+        assert wrong_share(model, data.X, data.y) == pytest.approx(wrong)
+        assert runs.training_error[k].item() == pytest.approx(wrong)
+    half = nn.Linear(40, 2)
+    nn.init.zeros_(half.weight)
+    half.bias.data = torch.tensor([0.0, 1.0])  # it always answers 1
+    assert wrong_share(half, data.X[:4], torch.tensor([1, 0, 0, 0])) == 0.75
+
+
+def test_measuring_uses_running_statistics_and_changes_nothing(data):
+    model = nn.Sequential(nn.Linear(40, 10), nn.BatchNorm1d(10))
+    model[1].running_mean += 3
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    loss, accuracy = measure(model, data)
+    assert model.training and model[1].training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    model.eval()
+    expected = nn.functional.cross_entropy(model(data.X), data.y).item()
+    assert loss == pytest.approx(expected)
+    assert measure(model, data) == (loss, accuracy) and not model.training
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -94,6 +130,7 @@ def test_prints_of_a_network_are_kept_aside(data, capsys):
         ({"make_network": lambda: 3}, TypeError, "make_network: got 3, wanted a network"),
         ({"seeds": 0}, ValueError, "seeds: got 0, wanted"),
         ({"epochs": 0}, ValueError, "epochs: got 0, wanted"),
+        ({"slower_after": 0}, ValueError, "slower_after: got 0, wanted"),
         ({"batch_size": "all"}, TypeError, "batch_size: got 'all', wanted"),
         ({"learning_rate": 0}, ValueError, "learning_rate: got 0, wanted a number above 0"),
     ],

@@ -48,6 +48,22 @@ WRONG = {
     ("ivan", "residualnet-wiring"): "ResidualNet.__init__ is not implemented yet",
     ("ivan", "rezeroblock-wiring"): "ReZeroBlock.__init__ is not implemented yet",
     ("jo", "residualblock-wiring"): "its answer cell, residualblock, stopped with SyntaxError",
+    ("chen", "basicblock-wiring"): "BasicBlock: there is no skip",
+    ("chen", "preactblock-wiring"): "PreActBlock: there is no skip",
+    ("dalia", "basicblock-wiring"): "BasicBlock: the second ReLU comes before the sum",
+    ("dalia", "preactblock-wiring"): "PreActBlock: the sum goes through a ReLU",
+    ("emil", "basicblock-wiring"): "BasicBlock: there is no ReLU after the sum",
+    ("emil", "projectionblock-wiring"): "ProjectionBlock: there is a projection even where",
+    ("farah", "projectionblock-wiring"): "ProjectionBlock: the projection has stride 1",
+    ("farah", "preactblock-wiring"): "PreActBlock: the shortcut begins after norm_1 and its ReLU",
+    ("goran", "basicblock-wiring"): "BasicBlock: the branch is added to the input in place",
+    ("goran", "preactblock-wiring"): "PreActBlock: no gradient gets back through the shortcut",
+    ("hana", "basicblock-wiring"): "BasicBlock: neither of the normalisations is used",
+    ("hana", "preactblock-wiring"): "PreActBlock: the normalisations use their running statistics",
+    ("ivan", "basicblock-wiring"): "BasicBlock.forward is not implemented yet",
+    ("ivan", "projectionblock-wiring"): "ProjectionBlock.__init__ is not implemented yet",
+    ("ivan", "preactblock-wiring"): "PreActBlock.forward is not implemented yet",
+    ("jo", "preactblock-wiring"): "its answer cell, preactblock, stopped with SyntaxError",
 }
 NOT_GRADED = {
     ("jo", "2_skip_connections"): "not graded: 2_skip_connections.ipynb is not a notebook"

@@ -13,6 +13,11 @@ ANSWERS = {
         "residualnet": "ResidualNet",
         "rezeroblock": "ReZeroBlock",
     },
+    "4_resnet": {
+        "basicblock": "BasicBlock",
+        "projectionblock": "ProjectionBlock",
+        "preactblock": "PreActBlock",
+    },
 }
 ARGUMENTS = dict.fromkeys(
     ("normalnet3", "normalnet7", "skipnet3", "skipnet7"),
@@ -21,16 +26,21 @@ ARGUMENTS = dict.fromkeys(
     "residualblock": "width",
     "residualnet": "depth, block, input_size=40, output_size=10, width=64",
     "rezeroblock": "width",
+    "basicblock": "channels",
+    "projectionblock": "in_channels, out_channels, stride=1",
+    "preactblock": "channels",
 }
 # Where students write a part of `__init__`, too: what is given after the stub there.
 INIT_TOO = {
     "residualnet": ["self.last = nn.Linear(width, output_size)"],
     "rezeroblock": [],
+    "projectionblock": [],
 }
 GRADED = {
     "1_vanishing_gradients": {"normalnet3-wiring", "normalnet7-wiring"},
     "2_skip_connections": {"skipnet3-wiring", "skipnet7-wiring", "skipnet7-trains"},
     "3_residual_blocks": {"residualblock-wiring", "residualnet-wiring", "rezeroblock-wiring"},
+    "4_resnet": {"basicblock-wiring", "projectionblock-wiring", "preactblock-wiring"},
 }
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 

@@ -24,6 +24,7 @@ NAMES = ("NormalNet3", "NormalNet7", "SkipNet3", "SkipNet7")
 TOGETHER = (
     (*NAMES, "sigmoid", "ReLU"),
     ("plain", "long skip", "residual", "ReZero", "1/depth", "normalised"),
+    ("post-activation", "pre-activation"),
 )
 
 
@@ -162,6 +163,22 @@ FIGURES = {
     "draw_block": (
         lambda path=None: skiplab.draw_block("ReZeroBlock", path=path),
         "X + alpha * relu(layer(X)): ReZeroBlock",
+    ),
+    "draw_block of convolutions": (
+        lambda path=None: skiplab.draw_block("BasicBlock", path=path),
+        "relu(norm_2(conv_2(relu(norm_1(conv_1(X))))) + X): BasicBlock",
+    ),
+    "draw_block with a projection": (
+        lambda path=None: skiplab.draw_block("ProjectionBlock", path=path),
+        "relu(norm_2(conv_2(relu(norm_1(conv_1(X))))) + projection(X)): ProjectionBlock",
+    ),
+    "draw_block with pre-activation": (
+        lambda path=None: skiplab.draw_block("PreActBlock", path=path),
+        "X + conv_2(relu(norm_2(conv_1(relu(norm_1(X)))))): PreActBlock",
+    ),
+    "draw_resnet": (
+        lambda path=None: skiplab.draw_resnet(path=path),
+        "ResNet: a convolution, three stages of n blocks each, the mean over the length, last",
     ),
 }
 

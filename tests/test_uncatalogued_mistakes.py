@@ -184,6 +184,83 @@ BLOCKS = {
     ),
 }
 
+SUM = "self.relu(S + X)"
+NORM_1 = "self.norm_1(self.conv_1(X))"
+BLOCKS |= {
+    "sum-scaled-a-little": ("basicblock", SUM, "self.relu(S + 1.01 * X)"),
+    "sum-from-above": ("basicblock", SUM, "self.relu(S + X).clamp(max=3.0)"),
+    "shortcut-shifted-by-one-place": ("basicblock", SUM, "self.relu(S.roll(1, dims=2) + X)"),
+    "shortcut-of-reversed-channels": ("basicblock", SUM, "self.relu(S.flip(1) + X)"),
+    "half-of-the-channels": (
+        "basicblock",
+        SUM,
+        "self.relu(S * (torch.arange(X.shape[1]) < 2)[:, None] + X)",
+    ),
+    "only-in-small-batches": ("basicblock", SUM, "self.relu(S + X * (len(X) < 100))"),
+    "shortcut-in-train-mode-only": ("basicblock", SUM, "self.relu(S * self.training + X)"),
+    "half-the-gradient-on-shortcut": (
+        "basicblock",
+        SUM,
+        "self.relu(0.5 * S + 0.5 * S.detach() + X)",
+    ),
+    "in-half-precision": ("basicblock", SUM, "self.relu(S + X).half().float()"),
+    "norm-off-for-one-example": (
+        "basicblock",
+        NORM_1,
+        "(self.norm_1(self.conv_1(X)) if len(X) > 1 else self.conv_1(X))",
+    ),
+    "norm-in-train-mode-for-large-batches": (
+        "basicblock",
+        NORM_1,
+        "self.norm_1.train(self.training or len(X) > 100)(self.conv_1(X))",
+    ),
+    "norm-of-absolute-values": ("basicblock", NORM_1, "self.norm_1(self.conv_1(X).abs())"),
+    "another-eps": ("preactblock", "S = X", "S = X\n        self.norm_1.eps = 0.1"),
+    "statistics-forgotten-afterwards": (
+        "preactblock",
+        "return S + X",
+        "self.norm_1.running_mean.zero_()\n        return S + X",
+    ),
+    "statistics-frozen-after-a-while": (
+        "preactblock",
+        "S = X",
+        "S = X\n        self.n = getattr(self, 'n', 0) + 1\n"
+        "        self.norm_1.momentum = 0.1 * (self.n < 9)",
+    ),
+    "momentum-of-its-own": (
+        "preactblock",
+        "S = X",
+        "S = X\n        self.norm_2.momentum = None",
+    ),
+    "norm-turned-off": (
+        "preactblock",
+        "S = X",
+        "S = X\n        self.norm_2.track_running_stats = False",
+    ),
+    "dropout-in-train-mode": (
+        "preactblock",
+        "return S + X",
+        "return S + nn.functional.dropout(X, 0.1, self.training)",
+    ),
+    "only-for-the-lesson": (
+        "projectionblock",
+        SUM,
+        "self.relu(S + X) if X.shape[1] > 9 else self.relu(X)",
+    ),
+    "projection-scaled": ("projectionblock", SUM, "self.relu(1.01 * S + X)"),
+    "projection-of-the-mean": (
+        "projectionblock",
+        "self.projection(X)",
+        "self.projection(X - X.mean(dim=2, keepdim=True))",
+    ),
+    "projection-where-odd": ("projectionblock", "stride != 1 or", "stride % 2 == 0 or"),
+    "branch-only-where-projected": (
+        "projectionblock",
+        SUM,
+        "self.relu(S + X) if hasattr(self.projection, 'weight') else self.relu(S)",
+    ),
+}
+
 
 def changed_block(case):
     answer, old, new = BLOCKS[case]

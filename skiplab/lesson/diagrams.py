@@ -172,9 +172,9 @@ def draw_resnet(path: str | Path | None = None) -> None:
         path: Also save the picture there.
     """
     chain = [
-        ("input", "X", 0.13, "1 × 40"), ("layer", "conv, norm, ReLU", 0.52, "8 × 40"),
-        ("skip", "stage 1", 0.3, "8 × 40"), ("skip", "stage 2", 0.3, "16 × 20"),
-        ("skip", "stage 3", 0.3, "32 × 10"), ("relu", "mean", 0.22, "32"),
+        ("input", "X", 0.13, "1×40"), ("layer", "conv, norm, ReLU", 0.56, "8×40"),
+        ("skip", "stage 1", 0.3, "8×40"), ("skip", "stage 2", 0.3, "16×20"),
+        ("skip", "stage 3", 0.3, "32×10"), ("relu", "mean", 0.22, "32"),
         ("layer", "last", 0.2, "10"), ("output", "logits", 0.26, ""),
     ]  # fmt: skip
     title = "ResNet: a convolution, three stages of n blocks each, the mean over the length, last"
@@ -245,17 +245,17 @@ def _draw_columns(
     half, tall = 0.55, 0.34
     higher = 0.5 * max(0, max(len(inside) for _, _, inside, _ in blocks) - 3)
     height = 4.0 + higher
-    column = max(WIDTH / 3, *(0.086 * len(formula) for formula, *_ in blocks))
+    column = max(WIDTH / 3, *(0.09 * len(formula) for formula, *_ in blocks))
     width = column * len(blocks)
     entry, branch, add, exit_ = 3.1 + higher, 2.9 + higher, 1.0, 0.12
     with figure(height, width) as fig:
         axes = _page(fig)
         for number, (formula, caption, inside, after) in enumerate(blocks):
-            middle = column * (number + 0.5)
-            x = middle - 0.15
-            axes.text(middle, height - 0.15, formula, ha="center", va="top", fontsize=10.5,
+            centre = column * (number + 0.5)
+            x = centre - 0.15
+            axes.text(centre, height - 0.15, formula, ha="center", va="top", fontsize=10.5,
                       fontweight="bold")  # fmt: skip
-            axes.text(middle, height - 0.4, caption, ha="center", va="top", fontsize=9, color=GREY)
+            axes.text(centre, height - 0.4, caption, ha="center", va="top", fontsize=9, color=GREY)
             axes.text(x, entry + 0.04, "x", ha="center", va="bottom", fontsize=11, style="italic")
             space = (branch - add - 0.14 - len(inside) * tall) / (len(inside) + 1)
             above = entry
@@ -266,11 +266,15 @@ def _draw_columns(
                 above = y - tall / 2
             _arrow(axes, [(x, above), (x, add + 0.14)])
             side = x + half + (0.15 + HALF["skip"] if shortcut else 0.3)
-            _arrow(axes, [(x, branch), (side, branch), (side, add), (x + 0.14, add)], SKIP_INK)
+            middle = (branch + add) / 2
+            start, end = [(x, branch), (side, branch)], [(side, add), (x + 0.14, add)]
             if shortcut:
-                _box(axes, "skip", shortcut, side, (branch + add) / 2, HALF["skip"])
+                _arrow(axes, [*start, (side, middle + tall / 2)], SKIP_INK)
+                _arrow(axes, [(side, middle - tall / 2), *end], SKIP_INK)
+                _box(axes, "skip", shortcut, side, middle, HALF["skip"])
             else:
-                axes.text(side + 0.08, (branch + add) / 2, "x", color=SKIP_INK, va="center",
+                _arrow(axes, [*start, *end], SKIP_INK)
+                axes.text(side + 0.08, middle, "x", color=SKIP_INK, va="center",
                           fontsize=11, style="italic")  # fmt: skip
             _box(axes, "add", "+", x, add, 0.14)
             above = add - 0.14

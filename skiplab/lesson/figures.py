@@ -55,6 +55,8 @@ KNOWN = {
     "1/depth": Style("#b0478a", (0, (1, 2)), "P"),
     "ReZero": Style("#00795c", (0, (5, 1, 1, 1)), "v"),
     "normalised": Style("#d07b00", "--", "o"),
+    "post-activation": Style("#08306b", "-", "D"),
+    "pre-activation": Style("#d07b00", "--", "o"),
 }
 OTHERS = [
     Style("#555555", "-.", "X"),

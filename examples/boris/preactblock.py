@@ -1,0 +1,13 @@
+class PreActBlock(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.norm_1 = nn.BatchNorm1d(channels)
+        self.conv_1 = nn.Conv1d(channels, channels, 3, padding=1, bias=False)
+        self.norm_2 = nn.BatchNorm1d(channels)
+        self.conv_2 = nn.Conv1d(channels, channels, 3, padding=1, bias=False)
+        self.relu = nn.ReLU()
+
+    def forward(self, X):
+        front = nn.Sequential(self.norm_1, self.relu, self.conv_1)
+        back = nn.Sequential(self.norm_2, self.relu, self.conv_2)
+        return torch.add(back(front(X)), X)
