@@ -23,7 +23,13 @@ class CheckFailed(AssertionError):  # noqa: N818 -- students read this name
     """An answer does not do what was asked for. The first line of the message names the mistake.
 
     Jupyter shows the message alone: the lines of this package on the way would help nobody.
+
+    Attributes:
+        pair: the expected wiring and the student's, to be drawn; None where there is nothing to
+            draw.
     """
+
+    pair: Any = None
 
     def _render_traceback_(self) -> list[str]:
         return [f"\x1b[0;31mCheckFailed\x1b[0m: {self}"]

@@ -9,16 +9,12 @@ from contextvars import ContextVar
 from typing import Any
 
 from skiplab.checks import CheckFailed
-from skiplab.checks.challenge import Challenge, TrainingChallenge, fresh_seed
+from skiplab.checks.challenge import Challenge, Tracing, TrainingChallenge, fresh_seed
+from skiplab.checks.crossing import OBSERVE
 from skiplab.checks.exercise import Exercise, all_exercises
-from skiplab.checks.handle import Handle
+from skiplab.checks.handle import OBSERVATIONS, Handle, Observation
 from skiplab.checks.judge import Verdict, judge_training, judge_wiring
-from skiplab.checks.observe import (
-    TrainingObservation,
-    WiringObservation,
-    observe_training,
-    observe_wiring,
-)
+from skiplab.checks.pictures import Pair, find_pair, show_after_cell
 
 _draw_seed: ContextVar[Callable[[], int]] = ContextVar("draw_seed", default=fresh_seed)
 
@@ -46,7 +42,7 @@ def wiring(network: Any, answer: str | None, seed: int, fresh: int) -> None:  # 
         verdicts.append(judge_wiring(exercise, challenge, _observe(network, challenge)))
         if not verdicts[-1].passed:
             break
-    _report(verdicts, fresh)
+    _report(verdicts, fresh, lambda: _pair(exercise, network, verdicts[-1]))
 
 
 def training(network: Any, answer: str | None, seed: int, fresh: int) -> None:  # noqa: ANN401
@@ -63,7 +59,7 @@ def training(network: Any, answer: str | None, seed: int, fresh: int) -> None:  
         verdicts.append(judge_training(exercise, wired, challenge, seen))
         if not verdicts[-1].passed:
             break
-    _report(verdicts, fresh)
+    _report(verdicts, fresh, lambda: None)
 
 
 def find_exercise(network: object, answer: str | None) -> Exercise:
@@ -87,23 +83,18 @@ def find_exercise(network: object, answer: str | None) -> Exercise:
 
 def _observe(
     network: Any,  # noqa: ANN401
-    challenge: Challenge | TrainingChallenge,
-) -> Any:  # noqa: ANN401
+    challenge: Challenge | TrainingChallenge | Tracing,
+) -> Observation:
     """Ask a network a challenge, wherever it is."""
-    wanted, observe = (
-        (WiringObservation, observe_wiring)
-        if isinstance(challenge, Challenge)
-        else (TrainingObservation, observe_training)
-    )
     if not isinstance(network, Handle):
-        return observe(network, challenge)
+        return OBSERVE[type(challenge)](network, challenge)
     try:
         return network.observe(challenge)
     except ValueError as error:
         raise CheckFailed(
             f"{network.__name__} could not be looked at.\n"
             f"  seen      {error}\n"
-            f"  expected  a {wanted.__name__}\n"
+            f"  expected  a {OBSERVATIONS[type(challenge)].__name__}\n"
             "  where     code that changes how Python, PyTorch or the checks work."
         ) from error
 
@@ -116,8 +107,23 @@ def _seeds(seed: int, fresh: int) -> list[int]:
     return [_draw_seed.get()() for _ in range(fresh)] or [seed]
 
 
-def _report(verdicts: list[Verdict], fresh: int) -> None:
-    """Print what holds, and stop at the first verdict that found a mistake."""
+def _pair(exercise: Exercise, network: Any, failed: Verdict) -> Pair | None:  # noqa: ANN401
+    """The expected wiring and the network's own, where they differ.
+
+    The verdict is there already. Whatever the student's code does now, it gives at most no picture.
+    """
+    if failed.diagnosis == "implemented":
+        return None
+    try:
+        return find_pair(exercise, _observe(network, exercise.tracing()))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # the code may end its process, too
+        return None
+
+
+def _report(verdicts: list[Verdict], fresh: int, find: Callable[[], Pair | None]) -> None:
+    """Print what holds, and stop at the first verdict that found a mistake, with its picture."""
     failed = next((verdict for verdict in verdicts if not verdict.passed), None)
     shown = failed or verdicts[0]
     if failed is None and fresh:
@@ -131,4 +137,7 @@ def _report(verdicts: list[Verdict], fresh: int) -> None:
     # A report is one output of its cell. A notebook puts together what it is told within a moment.
     sys.stdout.flush()
     if failed is not None:
-        raise CheckFailed(failed.message)
+        error = CheckFailed(failed.message)
+        error.pair = find()
+        show_after_cell(error.pair)
+        raise error

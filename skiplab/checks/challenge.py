@@ -118,6 +118,19 @@ class Challenge:
 
 
 @dataclass(frozen=True, eq=False)
+class Tracing:
+    """The question how a network is wired, for a picture.
+
+    Attributes:
+        sizes: keyword arguments for the student's class, for each network to trace.
+        shapes: shape of one example, for each.
+    """
+
+    sizes: tuple[Arguments, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingChallenge:
     """A short training: where it starts, on what, for how long.
 

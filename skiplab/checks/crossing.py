@@ -24,17 +24,20 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from skiplab.checks.challenge import Batch, Challenge, TrainingChallenge, Trial
+from skiplab.checks.challenge import Batch, Challenge, Tracing, TrainingChallenge, Trial
 from skiplab.checks.observe import (
     Problem,
     Run,
+    TracingObservation,
     TrainingObservation,
     WiringObservation,
     describe_problem,
+    observe_tracing,
     observe_training,
     observe_wiring,
 )
 from skiplab.checks.question import Missing, Question, Reference
+from skiplab.lesson.tracing import Edge, Node, Wiring
 
 MOST_BYTES = 64 << 20  # of an answer, and of its tensors once read; an honest one has 3 MB
 MOST_PLAIN_BYTES = 8 << 20  # of all that is no tensor
@@ -50,14 +53,26 @@ KINDS = {
         Trial,
         Challenge,
         TrainingChallenge,
+        Tracing,
         Problem,
         Run,
         WiringObservation,
         TrainingObservation,
+        TracingObservation,
+        Node,
+        Edge,
+        Wiring,
         Reference,
         Missing,
         Question,
     )
+}
+
+
+OBSERVE = {
+    Challenge: observe_wiring,
+    TrainingChallenge: observe_training,
+    Tracing: observe_tracing,
 }
 
 
@@ -159,8 +174,8 @@ def _found(asked: Question, names: dict[str, Any]) -> Any:  # noqa: ANN401
     except NameError:
         return Missing(asked.of.name)
     if asked.what == "observe":
-        is_wiring = isinstance(asked.challenge, Challenge)
-        return (observe_wiring if is_wiring else observe_training)(about, asked.challenge)
+        observe = OBSERVE[type(asked.challenge)]
+        return observe(about, asked.challenge)
     if asked.what == "call":
         return about(
             *(_referred(value, names) for value in asked.arguments),

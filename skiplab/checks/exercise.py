@@ -19,6 +19,7 @@ from skiplab.checks.challenge import (
     Arguments,
     Challenge,
     Size,
+    Tracing,
     TrainingChallenge,
     construct,
     draw_trial,
@@ -131,6 +132,10 @@ class Exercise:
         """
         return _draw_training(self, seed)
 
+    def tracing(self) -> Tracing:
+        """Return the question how a network is wired, in all sizes but the lesson's own."""
+        return _tracing(self)
+
 
 @lru_cache(maxsize=KEPT)
 def _draw_challenge(exercise: Exercise, seed: int) -> Challenge:
@@ -159,6 +164,12 @@ def _draw_training(exercise: Exercise, seed: int) -> TrainingChallenge:
     weights = {name: values.detach() for name, values in model.named_parameters()}
     data = make_data(64, arguments["input_size"], arguments["output_size"], seed=seed)
     return TrainingChallenge(seed, arguments, weights, data)
+
+
+@cache
+def _tracing(exercise: Exercise) -> Tracing:
+    sizes = tuple(size.arguments for size in exercise.sizes[:-1])
+    return Tracing(sizes, tuple(exercise.input_shape(arguments) for arguments in sizes))
 
 
 @cache

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from skiplab.checks.challenge import Challenge, TrainingChallenge
-from skiplab.checks.observe import Problem, TrainingObservation, WiringObservation
+from skiplab.checks.challenge import Challenge, Tracing, TrainingChallenge
+from skiplab.checks.observe import (
+    Problem,
+    TracingObservation,
+    TrainingObservation,
+    WiringObservation,
+)
 from skiplab.checks.question import Missing, Question, Reference, exception
 
 Ask = Callable[[Question], Any]
+Observation = WiringObservation | TrainingObservation | TracingObservation
+OBSERVATIONS = {
+    Challenge: WiringObservation,
+    TrainingChallenge: TrainingObservation,
+    Tracing: TracingObservation,
+}
 
 
 class Handle:
@@ -29,22 +40,20 @@ class Handle:
         self._reference = reference
         self._ask = ask
 
-    def observe(
-        self, challenge: Challenge | TrainingChallenge
-    ) -> WiringObservation | TrainingObservation:
+    def observe(self, challenge: Challenge | TrainingChallenge | Tracing) -> Observation:
         """Ask a challenge.
 
         Args:
             challenge: The challenge.
 
         Returns:
-            What was seen, as `observe_wiring` and `observe_training` do.
+            What was seen, as `observe_wiring`, `observe_training` and `observe_tracing` do.
 
         Raises:
             ValueError: what came back is no observation.
         """
         seen = self._ask(Question("observe", self._reference, challenge))
-        wanted = WiringObservation if isinstance(challenge, Challenge) else TrainingObservation
+        wanted = OBSERVATIONS[type(challenge)]
         if isinstance(seen, Missing):
             seen = Problem("build", "NameError", f"name '{seen.name}' is not defined")
         if isinstance(seen, Problem):

@@ -26,12 +26,14 @@ from skiplab.checks.challenge import (
     Arguments,
     Batch,
     Challenge,
+    Tracing,
     TrainingChallenge,
     Trial,
     Weights,
     construct,
     load_weights,
 )
+from skiplab.lesson.tracing import TracingError, Wiring, trace_wiring
 from skiplab.lesson.training import train_model
 
 LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
@@ -124,6 +126,19 @@ class TrainingObservation:
     problem: Problem | None = None
     losses: list[float] = field(default_factory=list)
     weights: Weights = field(default_factory=dict)
+
+
+@dataclass
+class TracingObservation:
+    """How networks are wired.
+
+    Attributes:
+        problem: what kept them from being traced at all.
+        wirings: one for each network, or a sentence that says why there is none.
+    """
+
+    problem: Problem | None = None
+    wirings: list[Wiring | str] = field(default_factory=list)
 
 
 def describe_problem(error: BaseException, phase: str) -> Problem:
@@ -553,4 +568,29 @@ def observe_training(network: Any, challenge: TrainingChallenge) -> TrainingObse
             raise
         except BaseException as error:
             seen.problem = describe_problem(error, "train")
+    return seen
+
+
+def observe_tracing(network: Any, challenge: Tracing) -> TracingObservation:  # noqa: ANN401
+    """Trace networks of a class.
+
+    Args:
+        network: what the student's name stands for; it should be a class.
+        challenge: of which sizes.
+
+    Returns:
+        How they are wired, as plain data.
+    """
+    seen = TracingObservation()
+    with quiet():
+        for arguments, shape in zip(challenge.sizes, challenge.shapes, strict=True):
+            try:
+                seen.wirings.append(trace_wiring(_build(network, arguments), shape))
+            except TracingError as error:
+                seen.wirings.append(str(error))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                seen.problem = describe_problem(error, "build")
+                break
     return seen

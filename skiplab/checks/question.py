@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from skiplab.checks.challenge import Challenge, TrainingChallenge
+from skiplab.checks.challenge import Challenge, Tracing, TrainingChallenge
 from skiplab.checks.observe import Problem
 
 
@@ -48,7 +48,7 @@ class Question:
 
     what: str
     of: Reference
-    challenge: Challenge | TrainingChallenge | None = None
+    challenge: Challenge | TrainingChallenge | Tracing | None = None
     name: str = ""
     arguments: list[Any] = field(default_factory=list)
     keywords: dict[str, Any] = field(default_factory=dict)

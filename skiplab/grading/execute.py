@@ -43,6 +43,7 @@ from skiplab.checks.challenge import Challenge, TrainingChallenge
 from skiplab.checks.crossing import MOST_BYTES, pack, unpack
 from skiplab.checks.exercise import KEPT
 from skiplab.checks.handle import Handle, look_up
+from skiplab.checks.pictures import as_output
 from skiplab.checks.question import Question, Reference, is_from_student
 from skiplab.grading.cells import OWN, RECORD, SKIP_TAG, is_check
 from skiplab.grading.intake import as_text
@@ -410,7 +411,7 @@ class _Run:
         self.grading_cell = cell
         drawn = iter(range(1_000_000))
         self.until = time.monotonic() + self.limits.cell_seconds
-        said, error = io.StringIO(), None
+        said, error, pictures = io.StringIO(), None, []
         with (
             contextlib.redirect_stdout(said),
             contextlib.redirect_stderr(io.StringIO()),  # a warning is no part of the verdict
@@ -425,6 +426,7 @@ class _Run:
                 raise
             except BaseException as raised:
                 error = _failure(raised, cell, self.tainted)
+                pictures = _pictures(raised)
         if self.broken is not None:  # and the cell went on as if it were not
             raise self.broken
         self.names.forget_answers()
@@ -439,6 +441,7 @@ class _Run:
                 )
                 cell.outputs.append(score)
             cell.outputs.append(error)
+            cell.outputs += pictures
 
     def _ask(self, question: Question) -> Any:  # noqa: ANN401
         """Ask the jail.
@@ -687,6 +690,17 @@ def _failure(raised: BaseException, cell: NotebookNode, tainted: bool) -> Notebo
     elif hidden and not is_own:
         said = "a hidden test stopped with it"
     return _error(kind, f"{said}\n  where     line {number} of this cell: {at}" if at else said)
+
+
+def _pictures(raised: BaseException) -> list[NotebookNode]:
+    """The picture that goes with an exception in a grade cell, as an output, if there is one."""
+    if not isinstance(raised, CheckFailed) or raised.pair is None:
+        return []
+    try:
+        data, metadata = as_output(raised.pair)
+    except Exception:  # it comes with the message, and is not worth losing that
+        return []
+    return [nbformat.v4.new_output("display_data", dict(data), metadata=metadata)]
 
 
 def _clean(cell: NotebookNode, colours: int) -> int:

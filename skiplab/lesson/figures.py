@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.style
@@ -188,6 +189,20 @@ def show(figure: Figure, alt: str, path: str | Path | None = None) -> None:
 def _publish(figure: Figure, alt: str) -> None:
     from IPython.display import display
 
+    data, metadata = as_output(figure, alt)
+    display(data, metadata=metadata, raw=True)
+
+
+def as_output(figure: Figure, alt: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Makes a picture of a finished figure as notebooks hold it.
+
+    Args:
+        figure: The figure.
+        alt: What a reader who does not see it should know.
+
+    Returns:
+        Data by media type, and metadata, as of a `display_data` output.
+    """
     buffer = io.BytesIO()
     # Twice the resolution, and a palette: a quarter of the bytes, no visible difference.
     figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
@@ -199,11 +214,8 @@ def _publish(figure: Figure, alt: str) -> None:
         f'<img alt="{html.escape(alt)}" width="{width}" style="max-width: 100%; height: auto" '
         f'src="data:image/png;base64,{encoded}">'
     )
-    display(
-        {"image/png": encoded, "text/html": image, "text/plain": alt},
-        metadata={"image/png": {"alt": alt, "width": width}},
-        raw=True,
-    )
+    data = {"image/png": encoded, "text/html": image, "text/plain": alt}
+    return data, {"image/png": {"alt": alt, "width": width}}
 
 
 def _with_palette(png: bytes) -> bytes:

@@ -44,6 +44,7 @@ _KINDS = {
     **dict.fromkeys(("mul", "rmul", "imul", "multiply", "div", "truediv", "rtruediv"), "multiply"),
     **dict.fromkeys(("idiv", "itruediv", "divide", "true_divide", "rdiv", "neg"), "multiply"),
 }
+KINDS = frozenset({*_KINDS.values(), "input", "other", "value", "output"} - {"same"})
 _LABELS = {
     "relu": "ReLU",
     "concatenate": "join",
@@ -63,8 +64,7 @@ class Node:
 
     Attributes:
         name: the only one of its name; the same in two networks where it does the same.
-        kind: "input", "layer", "activation", "norm", "add", "multiply", "concatenate", "other",
-            "value" (a tensor from elsewhere) or "output".
+        kind: one of `KINDS`; a "value" is a tensor from elsewhere.
         label: what to write on it.
         scope: the part of the network it belongs to, as in "blocks.3"; "" for none.
     """

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 from torch import nn
 
-from skiplab.lesson.figures import GREY, INK, PALE, WIDTH, figure, show
+from skiplab.lesson.figures import GREY, INK, PALE, WIDTH, as_output, figure, show
 from skiplab.lesson.tracing import Edge, Node, TracingError, Wiring, part_of, trace_wiring
 
 FILLS = {
@@ -108,59 +112,113 @@ def draw_wiring(
     except TracingError as error:
         print(f"{name}: {error}.")
         return
-    _show_panels([_Panel(name, wiring)], f"{name} as it is wired.", path)
+    if rows := _too_many_rows([panel := _Panel(name, wiring)]):
+        print(f"{name}: there is no picture, because it has {rows} steps in a row.")
+        return
+    with _drawn([panel], f"{name} as it is wired.") as (fig, alt):
+        show(fig, alt, path)
 
 
 def draw_difference(
-    expected: Wiring, found: Wiring, name: str, path: str | Path | None = None
+    expected: Wiring, found: Wiring | str, name: str, path: str | Path | None = None
 ) -> None:
     """Draws how a network should be wired beside how it is, with the difference marked.
 
     Args:
         expected: How it should be.
-        found: How it is.
+        found: How it is, or a sentence that says why nobody knows.
         name: The network's name.
         path: Also save the picture there.
     """
+    with _drawn(*_beside(expected, found, name)) as (fig, alt):
+        show(fig, alt, path)
+
+
+def difference_output(
+    expected: Wiring, found: Wiring | str, name: str
+) -> tuple[dict[str, str], dict[str, Any]]:
+    """Draws the same for a page: see `draw_difference`.
+
+    Args:
+        expected: How it should be.
+        found: How it is, or a sentence that says why nobody knows.
+        name: The network's name.
+
+    Returns:
+        Data by media type, and metadata, as of a `display_data` output.
+    """
+    with _drawn(*_beside(expected, found, name)) as (fig, alt):
+        return as_output(fig, alt)
+
+
+def _beside(expected: Wiring, found: Wiring | str, name: str) -> tuple[list[_Panel], str]:
+    """The two panels, and what both show."""
+    should, does = f"{name}: expected", f"{name}: yours"
+    if isinstance(found, Wiring) and (rows := _too_many_rows([_Panel(does, found)])):
+        found = f"there is no picture, because it has {rows} steps in a row"
+    if isinstance(found, str):
+        panels = [_Panel(should, expected), _Panel(does, None, sentence=f"{found}.")]
+        return panels, f"{name} as expected; of yours {found}."
     difference = compare_wirings(expected, found)
-    should = _Panel(f"{name}: expected", expected, difference.missing, "missing in yours")
-    does = _Panel(f"{name}: yours", found, difference.extra, "not expected")
+    panels = [
+        _Panel(should, expected, difference.missing, "missing in yours"),
+        _Panel(does, found, difference.extra, "not expected"),
+    ]
     words = difference.words() or "no difference in the wiring"
-    _show_panels([should, does], f"{name}, expected and yours. {words}.", path)
+    return panels, f"{name}, expected and yours. {words.replace(chr(10), '; ')}."
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """One picture: a wiring, and which of its connections to mark."""
+    """One picture: a wiring, and which of its connections to mark; or a sentence instead."""
 
     title: str
-    wiring: Wiring
+    wiring: Wiring | None
     marked: tuple[Edge, ...] = ()
     meaning: str = ""
+    sentence: str = ""
 
 
-def _show_panels(panels: list[_Panel], what: str, path: str | Path | None) -> None:
-    layouts = [_Layout(_folded(panel.wiring, panel.marked)) for panel in panels]
+def _layout(panel: _Panel) -> _Layout:
+    nothing = Wiring((Node("output", "output", ""),), ())
+    return _Layout(_folded(panel.wiring, panel.marked) if panel.wiring else nothing)
+
+
+def _too_many_rows(panels: list[_Panel]) -> int:
+    """How many rows the longest needs; 0 where there is room for them."""
+    rows = max(_layout(panel).rows for panel in panels)
+    return rows if rows > MOST_ROWS else 0
+
+
+@contextmanager
+def _drawn(panels: list[_Panel], what: str) -> Iterator[tuple[Figure, str]]:
+    """A figure of panels side by side, and its alternative text."""
+    layouts = [_layout(panel) for panel in panels]
     rows = max(layout.rows for layout in layouts)
-    if rows > MOST_ROWS:
-        print(f"{panels[-1].title}: there is no picture, because it has {rows} steps in a row.")
-        return
-    below = max(len(_remarks(panel)) for panel in panels)
-    height = 0.55 + rows * ROW + 0.1 + 0.2 * below
-    width = max(WIDTH if len(panels) > 1 else 3.6, sum(layout.width for layout in layouts) + 0.4)
-    with figure(height, width) as fig:
+    least = WIDTH if len(panels) > 1 else 3.6
+    width = max(least, sum(layout.width for layout in layouts) + 0.4)
+    share = width / len(panels)
+    remarks = [_lines(_remarks(panel), share - 0.3) for panel in panels]
+    height = 0.55 + rows * ROW + 0.1 + 0.2 * max(map(len, remarks))
+    # A layer may be called anything: its name is no formula.
+    with matplotlib.rc_context({"text.parse_math": False}), figure(height, width) as fig:
         axes = _page(fig)
-        share = width / len(panels)
         for number, (panel, layout) in enumerate(zip(panels, layouts, strict=True)):
             left = number * share + 0.12
-            _draw_panel(axes, panel, layout, left, height)
-        alt = f"Diagram. {what} " + " ".join(_in_words(panel) for panel in panels)
-        show(fig, alt, path)
+            _draw_panel(axes, panel, layout, left, height, remarks[number], share - 0.3)
+        yield fig, f"Diagram. {what} " + " ".join(_in_words(panel) for panel in panels)
+
+
+def _lines(texts: list[str], width: float) -> list[str]:
+    """Texts of small print in lines of so many inches."""
+    return [line for text in texts for line in textwrap.wrap(text, int(width / 0.062))]
 
 
 def _remarks(panel: _Panel) -> list[str]:
     """What is said below a picture."""
     wiring, said = panel.wiring, []
+    if wiring is None:
+        return []
     if panel.marked:
         said.append(f"dashed: {panel.meaning}")
     for what, names in (("not used", wiring.unused), ("no gradient", wiring.no_gradient)):
@@ -171,6 +229,8 @@ def _remarks(panel: _Panel) -> list[str]:
 
 
 def _in_words(panel: _Panel) -> str:
+    if panel.wiring is None:
+        return ""
     edges = [f"{edge.source} → {edge.target}" for edge in panel.wiring.edges]
     some = "; ".join(edges[:40]) + ("; …" if len(edges) > 40 else "")
     return f"{panel.title}: {some}. " + "".join(f"{said}. " for said in _remarks(panel))
@@ -309,9 +369,21 @@ def _label(node: Node) -> str:
     return text if len(text) <= MOST_LABEL else f"{text[: MOST_LABEL - 1]}…"
 
 
-def _draw_panel(axes: Axes, panel: _Panel, layout: _Layout, left: float, height: float) -> None:
+def _draw_panel(
+    axes: Axes,
+    panel: _Panel,
+    layout: _Layout,
+    left: float,
+    height: float,
+    remarks: list[str],
+    width: float,
+) -> None:
     middle, top = left + layout.left + 0.05, height - 0.55 - TALL / 2
     axes.text(left, height - 0.12, panel.title, va="top", fontsize=10.5, fontweight="bold")
+    if panel.wiring is None:
+        said = "\n".join(_lines([panel.sentence], width))
+        axes.text(left, height - 0.5, said, va="top", fontsize=8.5, linespacing=1.4)
+        return
 
     def at(name: str) -> tuple[float, float]:
         x, row = layout.place(name)
@@ -339,7 +411,7 @@ def _draw_panel(axes: Axes, panel: _Panel, layout: _Layout, left: float, height:
             axes.text((a + c) / 2 + 0.05, (b + d) / 2, "no gradient", **said)
     for node in layout.wiring.nodes:
         _draw_node(axes, node, *at(node.name), layout.half[node.name], panel)
-    for number, said in enumerate(reversed(_remarks(panel))):
+    for number, said in enumerate(reversed(remarks)):
         color = WRONG if said.startswith("dashed") else INK
         axes.text(left, 0.12 + 0.2 * number, said, fontsize=8, va="center", color=color)
 
@@ -354,7 +426,8 @@ def _draw_node(axes: Axes, node: Node, x: float, y: float, half: float, panel: _
         axes.add_patch(Circle((x, y), half, facecolor=FILLS["add"], edgecolor=INK, lw=1))
         axes.text(x, y - 0.01, text, fontsize=11, **centre)
         return
-    has_none = node.label in panel.wiring.no_gradient
+    named = node.label.removeprefix("× ")  # a parameter that multiplies
+    has_none = named in panel.wiring.no_gradient
     corner = 0.05
     axes.add_patch(
         FancyBboxPatch(
