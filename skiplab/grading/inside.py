@@ -78,6 +78,8 @@ def main() -> None:
     """Import what is slow, say so, and fork for each request until the owner goes away."""
     owner, door = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     isolated = sys.argv[3] == "sandbox"
+    package = str(Path(__file__).parents[2])  # wherever the grader has it from, as by PYTHONPATH
+    sys.path += [] if package in sys.path else [package]
     _import_what_lessons_import()
     _warm_up()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader
