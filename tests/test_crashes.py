@@ -184,6 +184,33 @@ def test_interrupted_by_hand(course, undisturbed, tmp_path):
     assert outcome(tmp_path) == undisturbed
 
 
+def test_a_page_that_is_being_drawn_ends_with_its_worker(tmp_path):
+    work = f"""
+import os, time
+from pathlib import Path
+from skiplab.grading.work import _in_a_fork
+
+def make():
+    Path("{tmp_path}/part").write_text(str(os.getpid()))
+    Path("{tmp_path}/part").rename("{tmp_path}/pid")
+    while not Path("{tmp_path}/go").exists():
+        time.sleep(0.1)
+    return "a page of more than a pipe holds" * 100_000
+
+_in_a_fork(make)
+"""
+    worker = subprocess.Popen([BIN / "python", "-c", work], cwd=tmp_path)
+    wait_until((tmp_path / "pid").exists, worker)
+    worker.kill()
+    worker.wait()
+    (tmp_path / "go").touch()
+    drawing = Path("/proc", (tmp_path / "pid").read_text())
+    until = time.monotonic() + 30
+    while drawing.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not drawing.exists()
+
+
 def test_a_full_disk(course, undisturbed, tmp_path):
     small = tmp_path / "disk"
     small.mkdir()

@@ -453,12 +453,12 @@ RESNET = "4_resnet"
 def lesson_4():
     """What the solved lesson imports, defines and names without training; and `data`."""
     names = {"data": skiplab.make_mnist1d()}
-    plain = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef
+    plain, named = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef, ("kinds", "blocks")
     for cell in notebook("source", RESNET).cells:
         if cell.cell_type == "code":
             for part in ast.parse(cell.source).body:
-                named = isinstance(part, ast.Assign) and part.targets[0].id in ("kinds", "blocks")
-                if isinstance(part, plain) or named:
+                is_named = isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) in named
+                if isinstance(part, plain) or is_named:
                     exec(compile(ast.Module([part], []), cell.id, "exec"), names)
     return names
 

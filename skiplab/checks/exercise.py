@@ -110,6 +110,11 @@ class Exercise:
         """
         return _compile(self.source(forward, after, head), self.name)
 
+    @property
+    def is_normalised(self) -> bool:
+        """Whether the network has batch normalisations."""
+        return "nn.BatchNorm" in self.head
+
     def draw_challenge(self, seed: int) -> Challenge:
         """Draw a challenge, or find the one that was drawn before.
 

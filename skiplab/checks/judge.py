@@ -626,6 +626,20 @@ class _Look:
         return ""
 
 
+def wiring_lines(exercise: Exercise) -> dict[str, str]:
+    """Return what a wiring is held to, in order, each with the line that says so.
+
+    Args:
+        exercise: what was to be wired. Only where it has batch normalisations do these count.
+    """
+    is_normalised = exercise.is_normalised
+    lines = WIRING | {
+        "returns": WIRING["returns"].format(shape=exercise.output_shape),
+        "rows": WIRING["rows"].format(in_eval=" in eval mode" if is_normalised else ""),
+    }
+    return {name: line for name, line in lines.items() if is_normalised or name != "statistics"}
+
+
 def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservation) -> Verdict:
     """Judge what was seen of a network.
 
@@ -646,13 +660,7 @@ def judge_wiring(exercise: Exercise, challenge: Challenge, seen: WiringObservati
             f"the course's own {exercise.name} fails: {broken.kind} {broken.message}"
         )
     look = _Look(exercise, challenge, seen, expected)
-    normalised = any(trial.buffers for trial in challenge.trials)
-    lines = WIRING | {
-        "returns": WIRING["returns"].format(shape=exercise.output_shape),
-        "rows": WIRING["rows"].format(in_eval=" in eval mode" if normalised else ""),
-    }
-    if not normalised:
-        del lines["statistics"]
+    lines = wiring_lines(exercise)
     held: dict[str, bool | None] = dict.fromkeys(lines)
     if not _is_plausible(seen, expected):
         held["runs"] = False

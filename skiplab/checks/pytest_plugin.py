@@ -43,10 +43,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("property_of_check", [None], ids=["no-notebook"])
         return
     from skiplab.checks.answers import read_lesson
-    from skiplab.checks.judge import TRAINING, WIRING
+    from skiplab.checks.judge import TRAINING, wiring_lines
 
     _, exercises = read_lesson(Path(path))
-    cases = [(exercise, "wiring", name) for exercise in exercises for name in WIRING]
+    cases = [
+        (exercise, "wiring", name) for exercise in exercises for name in wiring_lines(exercise)
+    ]
     cases += [
         (exercise, "trains", name)
         for exercise in exercises

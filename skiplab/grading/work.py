@@ -195,6 +195,7 @@ def _in_a_fork(make: Callable[[], str]) -> str | None:
         if child == 0:
             status = 1
             try:
+                os.close(reading)  # or it would wait for a reader for ever, were this worker killed
                 gc.disable()
                 room = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
                 for limit, most in (
