@@ -540,7 +540,7 @@ def test_preactivation_trains_faster_with_74_layers():
 # (1603.05027), table 4: 4.62 % for a network of 1,001 layers. Veit et al. 2016 (1605.06431),
 # section 4.1; abstract: where most of the gradient comes along, in a network of 110 layers. Of
 # lesson 4: He et al. 2015 (1512.03385), sections 3.1, 3.2, 4.1, 4.2, tables 2 and 6; He et al. 2016
-# (1603.05027), abstract and section 4.1.
+# (1603.05027), abstract and section 4.2.
 SOURCES = {
     "1_vanishing_gradients": {"2.2"},
     "2_skip_connections": {"3.2", "4.62", "1,001"},

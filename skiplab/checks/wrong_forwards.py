@@ -221,8 +221,8 @@ def general_mistakes(
             "dropout",
             "randomness",
             "in train mode the same input gives another output each time: "
-            "there is a dropout that the exercise does not ask for",
-            "Nothing in the network asked for is random.",
+            "there is a dropout, or something else that changes from call to call",
+            "Nothing in the network asked for is random, and forward changes no attribute of self.",
             f.having([*before, "X = F.dropout(X, 0.5, self.training)", *after]),
             numbers=False,
         ),
