@@ -128,7 +128,7 @@ FIGURES = {
             log=True,
             path=path,
         ),
-        "Gradient at layer 30: from net 0.1 1e+03 to net 0.3 1e+09",
+        "Gradient at layer 30: from net 0.1 1,000 to net 0.3 1.0e9",
     ),
     "plot_over of one": (
         lambda path=None: skiplab.plot_over(
@@ -262,7 +262,9 @@ def test_a_network_looks_the_same_everywhere_and_unlike_the_others():
 @pytest.mark.parametrize(
     ("value", "plain", "powers"),
     [(0.2134, "0.213", "2.1e-1"), (0.0038, "3.8e-3", "3.8e-3"), (0.0, "0", "0"),
-     (15.8, "15.8", "1.6e1"), (6.1e-5, "6.1e-5", "6.1e-5"), (float("nan"), "nan", "nan")],
+     (15.8, "15.8", "1.6e1"), (999.7, "1,000", "1.0e3"), (1614.2, "1,610", "1.6e3"),
+     (2.5e7, "2.5e7", "2.5e7"), (float("inf"), "inf", "inf"), (6.1e-5, "6.1e-5", "6.1e-5"),
+     (float("nan"), "nan", "nan")],
 )  # fmt: skip
 def test_numbers_are_short(value, plain, powers):
     assert (number(value), power(value)) == (plain, powers)

@@ -89,17 +89,18 @@ def styles(names: Iterable[str]) -> dict[str, Style]:
 
 
 def number(value: float) -> str:
-    """Writes a measured number with three digits, a small one as a power of ten.
+    """Writes a measured number with three digits, a very small or large one as a power of ten.
 
     Args:
         value: The number.
 
     Returns:
-        Such as "0.213" or "3.8e-5".
+        Such as "0.213", "1,610" or "3.8e-5".
     """
-    if 0 < abs(value) < 1e-2:
+    if 0 < abs(value) < 1e-2 or abs(value) >= 1e6:
         return power(value)
-    return f"{value:.3g}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if abs(rounded) >= 1e3 else f"{value:.3g}"
 
 
 def power(value: float) -> str:
