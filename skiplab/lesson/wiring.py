@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -256,9 +256,15 @@ def _folded(wiring: Wiring, marked: tuple[Edge, ...]) -> Wiring:
         ]
         return tuple((node.kind, node.label.replace(part, "")) for node in own), tuple(inner)
 
+    # A run ends where something else is computed between two parts, such as a plus that belongs to
+    # neither: drawn as one, they would come before it and after it.
+    groups = [part for part, _ in groupby(parts.values())]
+    side_by_side = set(pairwise(groups))
+    kept |= {part for part in order if groups.count(part) > 1}
     runs: list[list[str]] = []
     for part in order:
         alike = runs and part not in kept and runs[-1][0] not in kept
+        alike = alike and (runs[-1][-1], part) in side_by_side
         if alike and shape(part) == shape(runs[-1][0]):
             runs[-1].append(part)
         else:
