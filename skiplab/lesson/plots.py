@@ -711,7 +711,7 @@ def plot_signals(
             for k, signal in enumerate(X[y == c][:each]):
                 axes.plot(signal, color=SHADES[k % len(SHADES)], lw=1.1)
             axes.set_title(f"{c}", fontweight="bold")
-            axes.set(ylim=(-limit, limit))
+            axes.set(ylim=(-limit, limit), ylabel="value")
             axes.label_outer()
             if index // across == down - 1:
                 axes.set_xlabel("place")
