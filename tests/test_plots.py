@@ -326,6 +326,23 @@ skiplab.draw_blocks()
     )
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda line: skiplab.plot_seed_losses(RUNS, baseline=line),
+        lambda line: skiplab.plot_strip(STRIP, "final loss", baseline=line),
+        lambda line: skiplab.plot_over(OVER, "depth", "loss", baseline=line),
+    ],
+    ids=["seed losses", "strip", "over"],
+)
+def test_alternative_text_takes_a_baseline_for_no_number_of_a_network(draw, monkeypatch):
+    said = []
+    monkeypatch.setattr("skiplab.lesson.plots.show", lambda _, alt, path: said.append(alt))
+    draw(("chance", 0.125))
+    assert said[0].endswith("; line at 0.125: chance.")
+    assert said[0].count("chance") == 1
+
+
 def test_a_script_without_a_screen_writes_nothing_to_stderr():
     code = "import skiplab; skiplab.plot_loss({'A': [1.0, 0.5]}, 2); skiplab.draw_blocks()"
     for backend in ("agg", "svg"):

@@ -425,6 +425,44 @@ def test_slip_is_told_as_what_it_is(changes, says):
     assert re.search(says, " ".join(str(failed.value).split())), failed.value
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("block(width) for", "block(width, width) for", "takes 2 positional arguments but 3"),
+        ("block(width) for _ in range(depth - 2)", "block(width) * (depth - 2)", "operand type"),
+        ("block(width) for _ in range(depth - 2)", "block(width)", "called with an iterable"),
+        ("nn.ModuleList(", "nn.Sequential([", "nn.Sequential is given a list"),
+        ("nn.ModuleList(", "nn.Sequential(", "nn.Sequential is given a generator"),
+        ("block(width) for", "block for", "block is put in as it is, a class"),
+    ],
+)
+def test_what_goes_wrong_in_making_blocks_is_told_as_what_it_is(old, new, says):
+    """One TypeError is not like another: each has its own message."""
+    source = all_exercises()["residualnet"].source()
+    assert source.count(old) == 1
+    source = source.replace(old, new)
+    if new.endswith("(["):
+        source = source.replace("range(depth - 2))", "range(depth - 2)])")
+    namespace = {}
+    exec(f"import torch\nfrom torch import nn\n\n{source}", namespace)
+    with pytest.raises(CheckFailed) as failed:
+        check_wiring(namespace["ResidualNet"], "residualnet")
+    said = " ".join(str(failed.value).split())
+    assert says in said
+    assert ("as it is, a class" in said) == ("a class" in says)
+
+
+def test_module_list_that_is_called_is_not_taken_for_a_missing_forward():
+    source = all_exercises()["residualnet"].source()
+    loop = re.search(r" +for block in self.blocks:\n +X = block\(X\)\n", source)[0]
+    source = source.replace(loop, "        X = self.blocks(X)\n")
+    namespace = {}
+    exec(f"import torch\nfrom torch import nn\n\n{source}", namespace)
+    with pytest.raises(CheckFailed, match="cannot be called") as failed:
+        check_wiring(namespace["ResidualNet"], "residualnet")
+    assert "has no forward" not in str(failed.value)
+
+
 def test_layer_used_twice_in_a_loop_over_children_is_located():
     loop = (
         "def forward(self, X):\n    S = self.skip_layer(X)\n    for f in self.children():\n"

@@ -8,7 +8,7 @@ from skiplab import draw_wiring
 from skiplab.checks.challenge import construct
 from skiplab.checks.exercise import all_exercises
 from skiplab.lesson.tracing import TracingError, trace_wiring
-from skiplab.lesson.wiring import compare_wirings, draw_difference
+from skiplab.lesson.wiring import _beside, _Layout, _layout, _way, compare_wirings, draw_difference
 
 EXERCISES = list(all_exercises().values())
 NAMES = [exercise.name for exercise in EXERCISES]
@@ -199,3 +199,66 @@ def test_equal_blocks_in_a_row_are_drawn_once():
     assert [node.label for node in wiring.nodes] == [
         *("X", "0.layer", "ReLU", "+", "19 more like 0", "output")
     ]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda net, block, X: X + block(X),
+        lambda net, block, X: block(X).relu(),
+        lambda net, block, X: net.last(block(X)),
+        lambda net, block, X: block(block(X)),
+    ],
+    ids=["plus", "relu", "layer", "twice"],
+)
+def test_what_is_computed_between_equal_blocks_is_drawn_too(step, tmp_path):
+    """Without a picture the student would get a traceback of the course's own."""
+
+    class Chain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+            self.last = nn.Linear(4, 4)
+
+        def forward(self, X):
+            for block in self.blocks:
+                X = step(self, block, X)
+            return X
+
+    right = trace_wiring(nn.Sequential(*[nn.Linear(4, 4) for _ in range(4)]), 4)
+    draw_wiring(Chain(), 4, tmp_path / "a.png")
+    draw_difference(right, trace_wiring(Chain(), 4), "Chain", tmp_path / "b.png")
+    assert (tmp_path / "a.png").stat().st_size > 3000
+    assert (tmp_path / "b.png").stat().st_size > 3000
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=NAMES)
+def test_every_mistake_can_be_drawn(exercise):
+    right = trace(exercise)
+    for wrong in exercise.misconceptions:
+        try:
+            found = trace(exercise, wrong)
+        except Exception:
+            continue  # there is no network to be drawn, and no picture
+        panels, _ = _beside(right, found, exercise.name)
+        assert all(_layout(panel).rows for panel in panels), wrong.name
+
+
+def test_shortcuts_one_after_the_other_are_not_drawn_as_one():
+    """As one line they would say that the first input is added at every plus."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, X):
+            return X + self.layer(X)
+
+    layout = _Layout(trace_wiring(nn.Sequential(Block(), Block()), 4))
+    first, second = (edge for edge in layout.wiring.edges if edge in layout.lane)
+    assert (first.source, first.target, second.source) == ("X", "+ 1", "+ 1")
+    ways = [_way(layout, one, (0, -layout.row[one.source]), (0, -layout.row[one.target]), 0)
+            for one in (first, second)]  # fmt: skip
+    assert ways[0][-1][1] > ways[1][0][1], "it ends above where the next begins"
+    assert ways[0][2][1] > ways[1][1][1]

@@ -59,6 +59,8 @@ CLEARLY = 0.75  # "clearly below": at most this part of the rival's loss
 RELATIVE_TOLERANCE = 1e-4
 ABSOLUTE_TOLERANCE = 2e-5  # in units of the largest expected number
 
+HOLDERS = ("[ModuleList]", "[ModuleDict]")  # PyTorch's modules that cannot be called
+
 
 def _wrapped(message: str) -> str:
     """Break the long lines of a message, under the text of their first part."""
@@ -295,7 +297,7 @@ def _made_alike(exercise: Exercise, seed: int, seen: WiringObservation) -> Misco
 
 def _making(seen: WiringObservation) -> tuple[Any, ...]:
     """What was seen of a network before its first call."""
-    problem = seen.problem and (seen.problem.kind, seen.problem.phase)
+    problem = seen.problem and (seen.problem.kind, seen.problem.phase, seen.problem.message)
     starts = {name: values[0] for name, values in seen.starts.items()}
     return problem, seen.missing, seen.missing_in, starts
 
@@ -406,6 +408,8 @@ class _Look:
         for problem in problems:
             if problem is None or problem.kind != "NotImplementedError":
                 continue
+            if any(holder in problem.message for holder in HOLDERS):
+                continue  # a forward called it, so there is one
             if 'missing the required "forward"' in problem.message:
                 return (
                     f"{name} has no forward.\n"
@@ -467,6 +471,11 @@ class _Look:
         hint = "where     that line."
         if any(word in run.problem.message for word in ("shape", "size", "dimension")):
             hint = "where     that line, and the shapes of what it is given."
+        if any(holder in run.problem.message for holder in HOLDERS):
+            hint = (
+                "where     that line: an nn.ModuleList holds modules and cannot be called. Call "
+                "them one by one in a loop, or keep them in an nn.Sequential."
+            )
         healthy = {run.trial for run in self.seen.runs} - {run.trial for run in broken}
         if 0 in healthy and (found := self._misused()):
             hint = f"where     {found}"

@@ -732,6 +732,7 @@ def _blocks_made_wrongly(f: Net, name: str) -> list[Misconception]:
     """Too many blocks, too few, of the wrong kind, or where no optimizer finds them."""
     count = "first and last are layers, too: how many are left for the blocks? " + INIT
     held = "Only modules in an nn.ModuleList or nn.Sequential are found by an optimizer. " + INIT
+    starred = "An nn.ModuleList takes the list; for nn.Sequential put a * before it. " + INIT
     right = f.right()
 
     def init(blocks: str) -> str:
@@ -817,6 +818,22 @@ def _blocks_made_wrongly(f: Net, name: str) -> list[Misconception]:
             "A block is made by calling its class with the width. " + INIT,
             right,
             head=init("self.blocks = nn.ModuleList([block] * (depth - 2))"),
+        ),
+        Misconception(
+            "list-in-sequential",
+            "blocks held in a plain list",
+            "nn.Sequential is given a list of blocks, and it takes the blocks themselves",
+            starred,
+            right,
+            head=init("self.blocks = nn.Sequential([block(width) for _ in range(depth - 2)])"),
+        ),
+        Misconception(
+            "generator-in-sequential",
+            "blocks held in a plain list",
+            "nn.Sequential is given a generator of blocks, and it takes the blocks themselves",
+            starred,
+            right,
+            head=init("self.blocks = nn.Sequential(block(width) for _ in range(depth - 2))"),
         ),
         Misconception(
             "no-blocks",

@@ -111,6 +111,7 @@ def plot_seed_losses(
     medians = {name: _median(values) for name, values in final.items()}
     finding = _compare(f"Median loss after {_count(epochs, 'epoch')}", "ends lower than", final)
     rows = _seed_rows("final loss", final)
+    in_words = _sentences(rows, baseline)
     if baseline is not None:
         rows.append((baseline[0], number(baseline[1]), "", ""))
 
@@ -137,7 +138,7 @@ def plot_seed_losses(
         headline(fig, finding)
         label_ends(axes, medians, chosen)
         show(fig, "Line plot of loss against epoch: the median over seeds per network, "
-             f"and a band from the lowest to the highest. {finding}. " + _sentences(rows),
+             f"and a band from the lowest to the highest. {finding}. {in_words}",
              path)  # fmt: skip
     _tell(finding, rows)
 
@@ -280,6 +281,7 @@ def plot_strip(
     else:
         findings = [_compare(f"Median {xlabel}", "lower than", values, f"{label}: ")]
     rows = _seed_rows(xlabel, values)
+    in_words = _sentences(rows, baseline)
     if baseline is not None:
         rows.append((baseline[0], number(baseline[1]), "", ""))
 
@@ -330,7 +332,7 @@ def plot_strip(
         axes.set_xlabel(f"{xlabel} (one mark per seed; bar: median)")
         headline(fig, "\n".join(findings))
         show(fig, f"Strip plot of {xlabel}, one mark per seed and network. "
-             f"{'. '.join(findings)}. " + _sentences(rows), path)  # fmt: skip
+             f"{'. '.join(findings)}. {in_words}", path)  # fmt: skip
     _tell("\n".join(findings), rows)
 
 
@@ -538,13 +540,15 @@ def _tell(finding: str, rows: list[tuple[str, ...]]) -> None:
         print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
 
 
-def _sentences(rows: list[tuple[str, ...]]) -> str:
-    """The same numbers in words, for alternative text."""
+def _sentences(rows: list[tuple[str, ...]], baseline: tuple[str, float] | None = None) -> str:
+    """The same numbers in words, for alternative text. A baseline is no network's number."""
     head, *body = rows
     parts = []
     for name, *cells in body:
         said = [f"{h} {c}" for h, c in zip(head[1:], cells, strict=True) if c]
         parts.append(f"{name}: {', '.join(said)}")
+    if baseline is not None:
+        parts.append(f"line at {number(baseline[1])}: {baseline[0]}")
     return "; ".join(parts) + "."
 
 
@@ -621,6 +625,7 @@ def plot_over(
         rows.append(
             (str(place), *[number(m[place]) if place in m else "" for m in medians.values()])
         )
+    in_words = _sentences(rows, baseline)
     if baseline is not None:
         rows.append((baseline[0], number(baseline[1]), *[""] * (len(values) - 1)))
 
@@ -664,7 +669,7 @@ def plot_over(
         if len(values) > 1:
             fig.legend(loc="outside lower center", ncols=min(4, len(values)))
         show(fig, f"Plot of {ylabel} over {xlabel}: medians over seeds, and bars from the lowest "
-             f"to the highest. {finding}. " + _sentences(rows), path)  # fmt: skip
+             f"to the highest. {finding}. {in_words}", path)  # fmt: skip
     _tell(finding, rows)
 
 
@@ -706,7 +711,7 @@ def plot_signals(
             for k, signal in enumerate(X[y == c][:each]):
                 axes.plot(signal, color=SHADES[k % len(SHADES)], lw=1.1)
             axes.set_title(f"{c}", fontweight="bold")
-            axes.set(ylim=(-limit, limit))
+            axes.set(ylim=(-limit, limit), ylabel="value")
             axes.label_outer()
             if index // across == down - 1:
                 axes.set_xlabel("place")

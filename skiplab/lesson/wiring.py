@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ FILLS = {
     "multiply": "#f3f0c8",
 }
 WRONG = "#b3261e"  # and a line of its own, for those who do not see the colour
-ROW, TALL, GAP, RAIL = 0.42, 0.27, 0.3, 0.22  # inches
+ROW, TALL, GAP, RAIL, APART = 0.42, 0.27, 0.3, 0.22, 0.06  # inches
 MOST_ROWS, MOST_LABEL = 60, 26
 LEAST_ALIKE = 3  # parts in a row, from which on they are folded
 
@@ -256,9 +256,15 @@ def _folded(wiring: Wiring, marked: tuple[Edge, ...]) -> Wiring:
         ]
         return tuple((node.kind, node.label.replace(part, "")) for node in own), tuple(inner)
 
+    # A run ends where something else is computed between two parts, such as a plus that belongs to
+    # neither: drawn as one, they would come before it and after it.
+    groups = [part for part, _ in groupby(parts.values())]
+    side_by_side = set(pairwise(groups))
+    kept |= {part for part in order if groups.count(part) > 1}
     runs: list[list[str]] = []
     for part in order:
         alike = runs and part not in kept and runs[-1][0] not in kept
+        alike = alike and (runs[-1][-1], part) in side_by_side
         if alike and shape(part) == shape(runs[-1][0]):
             runs[-1].append(part)
         else:
@@ -369,6 +375,32 @@ def _label(node: Node) -> str:
     return text if len(text) <= MOST_LABEL else f"{text[: MOST_LABEL - 1]}…"
 
 
+def _way(
+    layout: _Layout,
+    edge: Edge,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    middle: float,
+) -> list[tuple[float, float]]:
+    """The corners of a connection, from where its source and its target are."""
+    (x, y), (to_x, to_y) = start, end
+    half, to_half = layout.half[edge.source], layout.half[edge.target]
+    lane = layout.lane.get(edge)
+    if lane is not None:
+        # Where one shortcut ends and the next begins, the two should not look like one line.
+        ends = {one.target for one in layout.lane if isinstance(one, Edge)}
+        begins = {one.source for one in layout.lane if isinstance(one, Edge)}
+        y -= APART if edge.source in ends else 0
+        to_y += APART if edge.target in begins else 0
+        rail = middle + layout.x[lane]
+        return [(x + half, y), (rail, y), (rail, to_y), (to_x + to_half, to_y)]
+    if x == to_x:
+        return [(x, y - TALL / 2), (to_x, to_y + TALL / 2)]
+    if x < to_x:  # out to a lane
+        return [(x + half, y), (to_x, y), (to_x, to_y + TALL / 2)]
+    return [(x, y - TALL / 2), (x, to_y), (to_x + to_half, to_y)]  # and back from it
+
+
 def _draw_panel(
     axes: Axes,
     panel: _Panel,
@@ -390,18 +422,7 @@ def _draw_panel(
         return middle + x, top - row * ROW
 
     for edge in layout.wiring.edges:
-        (x, y), (to_x, to_y) = at(edge.source), at(edge.target)
-        half, to_half = layout.half[edge.source], layout.half[edge.target]
-        lane = layout.lane.get(edge)
-        if lane is not None:
-            rail = middle + layout.x[lane]
-            points = [(x + half, y), (rail, y), (rail, to_y), (to_x + to_half, to_y)]
-        elif x == to_x:
-            points = [(x, y - TALL / 2), (to_x, to_y + TALL / 2)]
-        elif x < to_x:  # out to a lane
-            points = [(x + half, y), (to_x, y), (to_x, to_y + TALL / 2)]
-        else:  # and back from it
-            points = [(x, y - TALL / 2), (x, to_y), (to_x + to_half, to_y)]
+        points = _way(layout, edge, at(edge.source), at(edge.target), middle)
         is_marked = edge in panel.marked
         color = WRONG if is_marked else GREY if edge.cut else INK
         _line(axes, points, color, (0, (4, 2)) if is_marked else ":" if edge.cut else "-")
