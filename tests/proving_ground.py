@@ -176,7 +176,7 @@ with open(log, "wb") as out:
         status = "timeout"
 took = time.monotonic() - started
 alive = {}
-for _ in range(30):  # what ends by itself may take a moment
+for _ in range(150):  # what ends by itself may take a moment, on a busy machine
     reap()
     alive = {pid: name(pid) for pid in descendants()}
     if not alive or status == "timeout":
