@@ -1,7 +1,15 @@
 """A network is drawn as it is wired, with nothing else; where it cannot be, a sentence says so."""
 
+import contextlib
+import random
+import sys
+import threading
+
+import numpy as np
 import pytest
 import torch
+import torch.nn.utils.prune
+import torch.utils.checkpoint
 from torch import nn
 
 from skiplab import draw_wiring
@@ -22,6 +30,7 @@ NOT_WIRING = {
     *("statistics-kept-slower", "branch-computed-twice", "norm-1-computed-twice"),
     *("norm-2-computed-twice", "projection-of-three", "projection-with-bias"),
     *("projection-backwards", "projection-of-each-channel", "projection-shared"),
+    *("weight-transposed", "statistics-reset"),
 }
 
 
@@ -94,28 +103,152 @@ def test_every_mistake_in_the_wiring_is_seen(exercise):
     assert sentences < 20
 
 
-@pytest.mark.parametrize(
-    "forward",
-    [
-        lambda net, X: net.second(net.first(X).relu()) + X,
-        lambda net, X: torch.add(X, net.second(nn.functional.relu(net.first(X)))),
-        lambda net, X: sum([net.second(net.first(X).clamp(min=0)), X]),
-        lambda net, X: net.second(torch.maximum(net.first(X), torch.zeros(4))).add_(X),
-        lambda net, X: (
-            (X @ net.first.weight.T + net.first.bias).relu() @ net.second.weight.T
-            + net.second.bias
-            + X.clone().view(-1, 4)
-        ),
-    ],
-    ids=["operators", "functions", "sum", "in-place", "by-hand"],
-)
-def test_it_does_not_matter_how_it_is_written(forward):
-    found = {one.kind: 0 for one in trace_wiring(Net(forward), 4).nodes}
-    assert {"layer", "activation", "add", "input", "output"} == found.keys()
-    wiring = trace_wiring(Net(forward), 4)
-    ends = [edge.source for edge in wiring.edges if edge.target.startswith("+ ")]
-    assert "X" in ends
+class _OwnReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X):
+        ctx.save_for_backward(X)
+        return X.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return upstream * (ctx.saved_tensors[0] > 0)
+
+
+class _OwnTensor(torch.Tensor):
+    pass
+
+
+def _in_a_thread(net, X):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(net.first(X).relu()))
+    thread.start()
+    thread.join()
+    return net.second(found[0]) + X
+
+
+def _not_seen(net, X):
+    with torch._C.DisableTorchFunction():
+        H = net.first(X).relu()
+    return net.second(H) + X
+
+
+def _changed(H, value):
+    H = H.clone()
+    H[value] = 0
+    return H
+
+
+def _added_to_a_view(H, X):
+    H.view(-1).add_(X.reshape(-1))
+    return H
+
+
+def _filled(H, X):
+    whole = torch.empty_like(H)
+    whole[:] = H
+    whole += X
+    return whole
+
+
+_functional = nn.functional
+_checkpoint = torch.utils.checkpoint.checkpoint
+# Each is second(relu(first(X))) + X.
+STYLES = {
+    "operators": lambda net, X: net.second(net.first(X).relu()) + X,
+    "functions": lambda net, X: torch.add(X, net.second(_functional.relu(net.first(X)))),
+    "sum": lambda net, X: sum([net.second(net.first(X).clamp(min=0)), X]),
+    "sum-of-stack": lambda net, X: torch.stack([net.second(net.first(X).relu()), X]).sum(0),
+    "minus-minus": lambda net, X: net.second(net.first(X).relu()) - (-X),
+    "maximum": lambda net, X: net.second(torch.maximum(net.first(X), torch.zeros(4))).add_(X),
+    "max": lambda net, X: net.second(torch.max(torch.tensor(0.0), net.first(X))) + X,
+    "mask": lambda net, X: net.second((H := net.first(X)) * (H > 0)) + X,
+    "where": lambda net, X: net.second(torch.where((H := net.first(X)) > 0, H, 0.0)) + X,
+    "where-zeros": lambda net, X: (
+        net.second(torch.where((H := net.first(X)) < 0, torch.zeros_like(H), H)) + X
+    ),
+    "masked-fill": lambda net, X: net.second((H := net.first(X)).masked_fill(H < 0, 0)) + X,
+    "changed": lambda net, X: net.second(_changed(H := net.first(X), H < 0)) + X,
+    "leaky": lambda net, X: net.second(_functional.leaky_relu(net.first(X), 0.0)) + X,
+    "threshold": lambda net, X: net.second(_functional.threshold(net.first(X), 0, 0)) + X,
+    "by-hand": lambda net, X: (
+        (X @ net.first.weight.T + net.first.bias).relu() @ net.second.weight.T
+        + net.second.bias
+        + X.clone().view(-1, 4)
+    ),
+    "einsum": lambda net, X: (
+        net.second((torch.einsum("bi,oi->bo", X, net.first.weight) + net.first.bias).relu()) + X
+    ),
+    "in-double": lambda net, X: (
+        net.second(
+            _functional.linear(X.double(), net.first.weight.double(), net.first.bias.double())
+            .float()
+            .relu()
+        )
+        + X
+    ),
+    "own-function": lambda net, X: net.second(_OwnReLU.apply(net.first(X))) + X,
+    "own-tensor": lambda net, X: net.second(net.first(X.as_subclass(_OwnTensor)).relu()) + X,
+    "checkpoint": lambda net, X: (
+        net.second(_checkpoint(lambda H: net.first(H).relu(), X, use_reentrant=True)) + X
+    ),
+    "vmap": lambda net, X: net.second(torch.vmap(lambda row: net.first(row).relu())(X)) + X,
+    "thread": _in_a_thread,
+    "not-seen": _not_seen,
+    "view": lambda net, X: _added_to_a_view(net.second(net.first(X).relu()), X),
+    "filled": lambda net, X: _filled(net.second(net.first(X).relu()), X),
+    "copied": lambda net, X: torch.empty(len(X), 4).copy_(net.second(net.first(X).relu()) + X),
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_it_does_not_matter_how_it_is_written(style):
+    wiring = trace_wiring(Net(STYLES[style]), 4)
+    assert set(links(wiring)) == set(links(trace_wiring(Net(STYLES["operators"]), 4)))
+    assert not any(edge.cut for edge in wiring.edges)
     assert (wiring.unused, wiring.no_gradient) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("forward", "labels"),
+    [
+        (lambda net, X: net.first(X).clamp(max=0), ["X", "first", "clamp", "output"]),
+        (lambda net, X: net.first(X).clamp(0, 6), ["X", "first", "clamp", "output"]),
+        (lambda net, X: torch.maximum(net.first(X), X), ["X", "first", "maximum", "output"]),
+        (lambda net, X: net.first(X) + net.first.bias, ["X", "first", "+ first", "output"]),
+        (lambda net, X: (1 - net.first.bias) * X, ["X", "× (1 − first)", "output"]),
+        (lambda net, X: X + torch.zeros_like(X), ["X", "a constant", "+", "output"]),
+    ],
+    ids=["above", "both", "of-two", "bias-twice", "of-a-weight", "shape-alone"],
+)
+def test_nothing_is_taken_for_what_it_is_not(forward, labels):
+    assert [node.label for node in trace_wiring(Net(forward), 4).nodes] == labels
+
+
+def test_every_node_has_a_name_of_its_own():
+    names = ["X", "output", "X (2)", "a\nb", "ReLU after X"]
+    model = nn.Sequential()
+    for name in names:
+        model.add_module(name, nn.Linear(4, 4))
+    wiring = trace_wiring(model, 4)
+    assert [node.label for node in wiring.nodes] == ["X", *names[:3], "a b", names[4], "output"]
+    assert len({node.name for node in wiring.nodes}) == 7
+    assert len(wiring.edges) == 6
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
+def test_a_script_and_parts_that_make_their_weight():
+    script = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+    normed = torch.nn.utils.parametrizations.weight_norm(nn.Linear(4, 4))
+    pruned = torch.nn.utils.prune.l1_unstructured(nn.Linear(4, 4), "weight", 2)
+    wiring = trace_wiring(nn.Sequential(script, normed, pruned), 4)
+    assert [node.label for node in wiring.nodes] == ["X", "0.0", "ReLU", "1", "2", "output"]
+    assert (wiring.unused, wiring.no_gradient) == ((), ())
+
+
+def _written_in_place(net, X):
+    H = net.second(net.first(X)).sigmoid()
+    H += X  # the sigmoid needs what it made
+    return H
 
 
 @pytest.mark.parametrize(
@@ -126,9 +259,32 @@ def test_it_does_not_matter_how_it_is_written(forward):
         (lambda net, X: net.second(net.first(X).data), (), ("first",), [("first", "second")]),
         (lambda net, X: X, ("first", "second"), (), []),
         (lambda net, X: torch.zeros(4, 4), ("first", "second"), (), []),
-        (lambda net, X: torch.tensor(net.first(X).tolist()), ("first", "second"), (), []),
+        (
+            lambda net, X: torch.tensor(net.first(X).tolist()),
+            ("second",),
+            ("first",),
+            [("first", "numbers after first")],
+        ),
+        (
+            lambda net, X: net.second(torch.from_numpy(net.first(X).detach().numpy())),
+            (),
+            ("first",),
+            [("first", "numbers after first")],
+        ),
+        (
+            lambda net, X: net.second(net.first(X)).argmax(1),
+            (),
+            ("first", "second"),
+            [("second", "argmax after second")],
+        ),
+        (lambda net, X: net.first(X) > 0, ("second",), ("first",), [("gt after first", "output")]),
+        (_written_in_place, (), ("first", "second"), []),
+        (lambda net, X: net.first.weight, ("second",), ("first.bias",), []),
     ],
-    ids=["unused", "detach", "data", "nothing", "constant", "numbers"],
+    ids=[
+        *("unused", "detach", "data", "nothing", "constant", "numbers", "numpy", "whole-numbers"),
+        *("mask", "no-way-back", "a-weight"),
+    ],
 )
 def test_what_is_not_used_or_gets_no_gradient(forward, unused, no_gradient, cut):
     wiring = trace_wiring(Net(forward), 4)
@@ -139,7 +295,23 @@ def test_what_is_not_used_or_gets_no_gradient(forward, unused, no_gradient, cut)
 
 def _for_ever(net, X):
     while True:
-        X = X + 1
+        with contextlib.suppress(Exception):
+            X = X + 1
+
+
+def _for_ever_with_numbers(net, X):
+    one = torch.ones(())
+    while True:
+        one = one + 1
+
+
+def _raise(error):
+    raise error
+
+
+class _SpeechlessError(Exception):
+    def __str__(self):
+        raise ValueError
 
 
 @pytest.mark.parametrize(
@@ -149,6 +321,10 @@ def _for_ever(net, X):
         (lambda net, X: (X, X), "returned tuple"),
         (lambda net, X: None, "returned NoneType"),
         (_for_ever, "more than 2000 steps"),
+        (_for_ever_with_numbers, "more than 50000 steps"),
+        (lambda net, X: sys.exit(1), "stopped with SystemExit: 1.\n"),
+        (lambda net, X: _raise(_SpeechlessError()), "stopped with _SpeechlessError.\n"),
+        (lambda net, X: _raise(ValueError("\n\n\x1b[1m no\nmore")), "with ValueError: [1m no.\n"),
     ],
 )
 def test_a_sentence_where_there_can_be_no_picture(forward, said, capsys):
@@ -156,6 +332,55 @@ def test_a_sentence_where_there_can_be_no_picture(forward, said, capsys):
     shown = capsys.readouterr().out
     assert shown.startswith("Net: there is no picture, because")
     assert said in shown
+
+
+def test_a_sentence_where_there_are_no_weights_yet(capsys):
+    model = nn.Sequential(nn.LazyLinear(2))
+    draw_wiring(model, 4)
+    assert "because 0.weight has no shape yet" in capsys.readouterr().out
+    assert torch.nn.parameter.is_lazy(model[0].weight)
+
+
+@pytest.mark.parametrize("size", [0, -1, (3, 0), 10**12, (10**6, 10**6), "4", 4.0, None, True])
+def test_an_input_of_that_size_there_is_none(size):
+    with pytest.raises((TypeError, ValueError), match=r"^input_size: got "):
+        draw_wiring(nn.Linear(4, 4), size)
+
+
+def _changes_all(net, X):
+    net.eval()
+    net.calls = getattr(net, "calls", 0) + 1
+    net.seen.append(X)
+    net.third = nn.Linear(4, 4)
+    net.first.requires_grad_(False)
+    net.first.weight.data.zero_()
+    net.second.weight.data = torch.zeros(4, 4)
+    net.second.bias = nn.Parameter(torch.zeros(4))
+    net.register_forward_hook(lambda *_: None)
+    random.random(), np.random.rand(), torch.rand(1)
+    out = net.second(net.first(X))
+    out.sum().backward(retain_graph=True)
+    return out
+
+
+def test_what_a_network_changes_in_itself_is_put_back():
+    model = Net(_changes_all)
+    model.seen = []
+    kept, attributes = dict(model.named_parameters()), set(vars(model))
+    before = {name: one.clone() for name, one in kept.items()}
+    model.first.weight.grad = torch.ones(4, 4)
+    streams = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    trace_wiring(model, 4)
+    now = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    assert streams == now
+    assert set(vars(model)) == attributes and model.seen == [] and model.training
+    assert dict(model.named_parameters()).keys() == kept.keys()
+    assert all(one is kept[name] for name, one in model.named_parameters())
+    assert all(torch.equal(one, before[name]) for name, one in kept.items())
+    assert all(one.requires_grad for one in kept.values())
+    assert torch.equal(model.first.weight.grad, torch.ones(4, 4))
+    assert all(one.grad is None for name, one in kept.items() if name != "first.weight")
+    assert not model._forward_hooks
 
 
 def test_nothing_is_changed():
