@@ -1,9 +1,11 @@
 """A network is drawn as it is wired, with nothing else; where it cannot be, a sentence says so."""
 
 import contextlib
+import itertools
 import random
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from skiplab import draw_wiring
 from skiplab.checks.challenge import construct
 from skiplab.checks.exercise import all_exercises
 from skiplab.lesson.tracing import TracingError, trace_wiring
-from skiplab.lesson.wiring import compare_wirings, draw_difference
+from skiplab.lesson.wiring import _folded, _layout, _Panel, compare_wirings, draw_difference
 
 EXERCISES = list(all_exercises().values())
 NAMES = [exercise.name for exercise in EXERCISES]
@@ -277,7 +279,7 @@ def _written_in_place(net, X):
             ("first", "second"),
             [("second", "argmax after second")],
         ),
-        (lambda net, X: net.first(X) > 0, ("second",), ("first",), [("gt after first", "output")]),
+        (lambda net, X: net.first(X) > 0, ("second",), ("first",), [("> after first", "output")]),
         (_written_in_place, (), ("first", "second"), []),
         (lambda net, X: net.first.weight, ("second",), ("first.bias",), []),
     ],
@@ -410,8 +412,6 @@ def test_pictures_are_made(exercise, tmp_path):
 
 
 def test_equal_blocks_in_a_row_are_drawn_once():
-    from skiplab.lesson.wiring import _folded
-
     class Block(nn.Module):
         def __init__(self):
             super().__init__()
@@ -420,7 +420,147 @@ def test_equal_blocks_in_a_row_are_drawn_once():
         def forward(self, X):
             return X + self.layer(X).relu()
 
-    wiring = _folded(trace_wiring(nn.Sequential(*[Block() for _ in range(20)]), 4), ())
+    wiring = _folded(trace_wiring(nn.Sequential(*[Block() for _ in range(20)]), 4), frozenset())
     assert [node.label for node in wiring.nodes] == [
         *("X", "0.layer", "ReLU", "+", "19 more like 0", "output")
     ]
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_equal_blocks_are_drawn_once_where_a_loop_does_a_part_of_each(skip):
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Linear(4, 4) for _ in range(50)])
+            self.head = nn.Linear(4, 2)
+
+        def forward(self, X):
+            for layer in self.blocks:
+                X = (X if skip else 0) + layer(X.relu())
+            return self.head(X)
+
+    wiring = trace_wiring(Deep(), 4)
+    folded = _folded(wiring, frozenset())
+    labels = [node.label for node in folded.nodes]
+    assert "48 more like blocks.0" in labels  # the last has no ReLU behind it
+    place = {node.name: number for number, node in enumerate(folded.nodes)}
+    assert all(place[edge.source] < place[edge.target] for edge in folded.edges)
+    kept = _folded(wiring, frozenset(["blocks.20"]))
+    assert "blocks.20" in [node.name for node in kept.nodes]
+
+
+def _row_by_row(net, X):
+    return torch.stack([net.second(net.first(row).relu() + row) for row in X]) + X
+
+
+def _dense(net, X):
+    H = [X]
+    for _ in range(4):
+        H.append(net.first(sum(H)).relu())
+    return sum(H)
+
+
+def _gated(net, X):
+    gate = net.second(X).sigmoid()
+    return net.first(X) * gate + X * (1 - net.second(X).sigmoid())
+
+
+@pytest.mark.parametrize(
+    "forward", [*STYLES.values(), _row_by_row, _dense, _gated, lambda net, X: net.first(X) + X * 2]
+)
+def test_no_line_goes_through_what_it_does_not_belong_to(forward):
+    layout = _layout(_Panel("", trace_wiring(Net(forward), 4)))
+    assert layout.crossed() == set()
+    places = list(layout.at.values())
+    assert len(set(places)) == len(places)
+    ways = [layout.way(edge) for edge in layout.wiring.edges]
+    for edge, way in zip(layout.wiring.edges, ways, strict=True):
+        for other, its in zip(layout.wiring.edges, ways, strict=True):
+            if {edge.source, edge.target}.isdisjoint({other.source, other.target}):
+                parts = [(one, two) for one in _parts(way) for two in _parts(its)]
+                assert not any(_overlap(one, two) for one, two in parts), (edge, other)
+            if edge.source == other.target:  # not one line that goes on
+                assert way[0] != its[-1]
+
+
+def _parts(way):
+    return list(itertools.pairwise(way))
+
+
+def _overlap(one, two):
+    """Whether two parts of lines lie upon each other, along one of the axes."""
+    for along, across in ((0, 1), (1, 0)):
+        if len({point[across] for point in (*one, *two)}) == 1:
+            (a, b), (c, d) = (sorted(point[along] for point in part) for part in (one, two))
+            return max(a, c) < min(b, d)
+    return False
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "missing", "extra", "cut"),
+    [
+        (
+            "basicblock",
+            "no-skip",
+            {("X", "+ 1"), ("norm_2", "+ 1"), ("+ 1", "ReLU after + 1")},
+            {("norm_2", "ReLU after norm_2")},
+            set(),
+        ),
+        (
+            "preactblock",
+            "norm-2-reused",
+            {
+                ("X", "norm_1"),
+                ("norm_1", "ReLU after norm_1"),
+            },
+            {("X", "norm_2"), ("norm_2", "ReLU after norm_2")},
+            set(),
+        ),
+        (
+            "skipnet3",
+            "detached-after-1",
+            set(),
+            set(),
+            {("ReLU after layer_1", "layer_2")},
+        ),
+    ],
+)
+def test_only_what_differs_is_marked(key, name, missing, extra, cut):
+    exercise = all_exercises()[key]
+    wrong = next(wrong for wrong in exercise.misconceptions if wrong.name == name)
+    found = compare_wirings(trace(exercise), trace(exercise, wrong))
+    assert {(edge.source, edge.target) for edge in found.missing} == missing
+    assert {(edge.source, edge.target) for edge in found.extra} == extra
+    assert {(edge.source, edge.target) for edge in found.cut} == cut
+
+
+def _wide(net, X):
+    return sum([net.first(X * k).sin() for k in range(1, 30)])
+
+
+def _long(net, X):
+    for _ in range(100):
+        X = net.first(X)
+    return X
+
+
+def _large(net, X):
+    return sum([X] * 500)
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"), [(_wide, "beside each other"), (_long, "in a row"), (_large, " steps.")]
+)
+def test_a_sentence_where_there_is_no_room(forward, said, capsys, tmp_path):
+    draw_wiring(Net(forward), 4, tmp_path / "a.png")
+    assert said in capsys.readouterr().out
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_a_name_is_no_formula_and_may_be_in_any_script(tmp_path):
+    model = nn.Sequential()
+    for name in ("$\\frac$", "漢字", "<b>", "שלום", "x" * 300):
+        model.add_module(name, nn.Linear(4, 4))
+    with warnings.catch_warnings(action="error"):
+        draw_wiring(model, 4, tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 3000

@@ -48,6 +48,7 @@ LABELS = {
         ("getitem", "select", "slice", "narrow", "unbind", "split", "chunk", "index"), "part"
     ),
     "differentiable_graph": "TorchScript",
+    **dict(gt=">", ge="≥", lt="<", le="≤"),
     **dict.fromkeys(("setitem", "copy_slices", "index_put"), "change of a part"),
 }
 SIGNS = {
