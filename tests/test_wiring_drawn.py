@@ -219,8 +219,9 @@ def test_it_does_not_matter_how_it_is_written(style):
         (lambda net, X: net.first(X) + net.first.bias, ["X", "first", "+ first", "output"]),
         (lambda net, X: (1 - net.first.bias) * X, ["X", "× (1 − first)", "output"]),
         (lambda net, X: X + torch.zeros_like(X), ["X", "a constant", "+", "output"]),
+        (lambda net, X: X + X, ["X", "+ itself", "output"]),
     ],
-    ids=["above", "both", "of-two", "bias-twice", "of-a-weight", "shape-alone"],
+    ids=["above", "both", "of-two", "bias-twice", "of-a-weight", "shape-alone", "twice"],
 )
 def test_nothing_is_taken_for_what_it_is_not(forward, labels):
     assert [node.label for node in trace_wiring(Net(forward), 4).nodes] == labels
@@ -245,6 +246,16 @@ def test_a_script_and_parts_that_make_their_weight():
     wiring = trace_wiring(nn.Sequential(script, normed, pruned), 4)
     assert [node.label for node in wiring.nodes] == ["X", "0.0", "ReLU", "1", "2", "output"]
     assert (wiring.unused, wiring.no_gradient) == ((), ())
+
+
+class _NoWayBack(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X):
+        return X * 2
+
+    @staticmethod
+    def backward(ctx, upstream):
+        raise KeyError("no way back")
 
 
 def _written_in_place(net, X):
@@ -280,12 +291,18 @@ def _written_in_place(net, X):
             [("second", "argmax after second")],
         ),
         (lambda net, X: net.first(X) > 0, ("second",), ("first",), [("> after first", "output")]),
-        (_written_in_place, (), ("first", "second"), []),
+        (_written_in_place, (), ("first", "second"), [("+ 1", "output")]),
+        (
+            lambda net, X: _NoWayBack.apply(net.second(net.first(X))),
+            (),
+            ("first", "second"),
+            [("× 2 after second", "output")],
+        ),
         (lambda net, X: net.first.weight, ("second",), ("first.bias",), []),
     ],
     ids=[
         *("unused", "detach", "data", "nothing", "constant", "numbers", "numpy", "whole-numbers"),
-        *("mask", "no-way-back", "a-weight"),
+        *("mask", "overwritten", "no-way-back", "a-weight"),
     ],
 )
 def test_what_is_not_used_or_gets_no_gradient(forward, unused, no_gradient, cut):

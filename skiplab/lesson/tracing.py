@@ -79,10 +79,6 @@ class Wiring:
     unused: tuple[str, ...] = ()
     no_gradient: tuple[str, ...] = ()
 
-    def links(self) -> set[Edge]:
-        """Who is connected with whom."""
-        return set(self.edges)
-
 
 def trace_wiring(model: nn.Module, input_size: int | tuple[int, ...]) -> Wiring:
     """Trace a network: run it forwards once, ask autograd for its gradients, and note what it did.
@@ -420,7 +416,8 @@ class _Tracer(TorchFunctionMode):
             return ("−" if name == "neg" else f"{sign} {factor}".strip()), kind
         if kind == "add":
             sign = "−" if "sub" in name else "+"
-            return (f"{sign} {owner}" if owner else sign), kind
+            twice = "itself" if len(sources) == 2 and sources[0] == sources[1] else ""
+            return f"{sign} {owner or twice}".strip(), kind
         return operations.LABELS.get(name, name), kind
 
     def _origin(self, one: Tensor) -> Origin:
@@ -517,8 +514,9 @@ class _Tracer(TorchFunctionMode):
             self._steps.append(_Step(Node("", "value", origin.label), [], [origin]))
             origin = _Place(len(self._steps) - 1)
         end = len(self._steps)
+        found = _with_gradient(self._model, output, leaf) if output.requires_grad else None
         sources = [origin] if origin else []
-        if origin and not output.requires_grad and self._is_open(origin):
+        if origin and found is None and self._is_open(origin):
             sources = [_Place(origin.node, True)]
         self._steps.append(_Step(Node("output", "output", "output"), sources))
         needed = self._needed(end)
@@ -530,7 +528,7 @@ class _Tracer(TorchFunctionMode):
             for target in sorted(needed)
             for source in dict.fromkeys(self._steps[target].sources)
         )
-        got = _with_gradient(self._model, output, leaf)
+        got = found or set()
         owners = _owners(self._model, buffers=False)
         parameters: dict[str, list[str]] = {}
         for name, one in self._model.named_parameters():
@@ -637,12 +635,10 @@ def _share(one: Tensor, other: Any) -> bool:  # noqa: ANN401
         return False
 
 
-def _with_gradient(model: nn.Module, output: Tensor, leaf: Tensor) -> set[str]:
-    """The parameters that get a gradient, by name; none where there is no way back."""
+def _with_gradient(model: nn.Module, output: Tensor, leaf: Tensor) -> set[str] | None:
+    """The parameters that get a gradient, by name; None where the way back stops with an error."""
     learns = {name: one for name, one in model.named_parameters() if one.requires_grad}
     wanted = [*learns.values(), leaf]
-    if not output.requires_grad:
-        return set()
     try:
         output = output.to_dense() if output.is_sparse else output
         upstream = torch.randn_like(output)
@@ -653,8 +649,8 @@ def _with_gradient(model: nn.Module, output: Tensor, leaf: Tensor) -> set[str]:
                 one.grad = None
             output.backward(upstream)
             found = [one.grad for one in wanted]
-    except Exception:  # such as a step back of the student's own that stops
-        return set()
+    except Exception:  # something was overwritten that it needs, or it is the student's own
+        return None
     return {name for name, gradient in zip(learns, found, strict=False) if gradient is not None}
 
 

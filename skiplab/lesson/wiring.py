@@ -173,7 +173,8 @@ def draw_wiring(
         path: Also save the picture there.
 
     Raises:
-        TypeError: `model` is no network.
+        TypeError: `model` is no network, or `input_size` no whole number and no shape.
+        ValueError: `input_size` is below 1, or too large.
     """
     name = type(model).__name__
     if not isinstance(model, nn.Module):
