@@ -622,7 +622,7 @@ def _draw_panel(
 def _title(text: str, width: float) -> str:
     """A title in so many inches; of one that is too long, the end of the name is left out."""
     name, colon, which = text.partition(": ")
-    most = int(width / 0.11) - len(colon + which)
+    most = int(width / 0.13) - len(colon + which)
     return f"{name if len(name) <= most else f'{name[: most - 1]}…'}{colon}{which}"
 
 
