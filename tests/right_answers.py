@@ -141,12 +141,11 @@ def _loops(depth, skip):
 
 
 def right_answers(exercise):
-    """All right answers to an exercise, as text of a cell, by the name of their style."""
-    kinds = {
-        **{"residualblock": _blocks, "rezeroblock": _blocks, "residualnet": _nets},
-        **dict.fromkeys(("basicblock", "projectionblock", "preactblock"), _resnets),
-    }
-    return kinds.get(exercise.answer, _chains)(exercise)
+    """All right answers to an exercise, as text of a cell, by the name of their style.
+
+    Of an exercise that `KINDS` does not have, only those that any class has.
+    """
+    return KINDS.get(exercise.answer, _made_otherwise)(exercise)
 
 
 def _chains(exercise):
@@ -599,3 +598,11 @@ def _resnets(exercise):
             exercise.head.replace(conv, conv.replace("stride=stride, ", "")),
         )
     return found | _made_otherwise(exercise)
+
+
+# Who writes the right answers to an exercise.
+KINDS = {
+    **dict.fromkeys(("normalnet3", "normalnet7", "skipnet3", "skipnet7"), _chains),
+    **{"residualblock": _blocks, "rezeroblock": _blocks, "residualnet": _nets},
+    **dict.fromkeys(("basicblock", "projectionblock", "preactblock"), _resnets),
+}

@@ -1,5 +1,6 @@
 """A lesson is a notebook and a module: what docs/adding_a_lesson.md does, done, and thrown away."""
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import subprocess
 import pytest
 from conftest import BIN, ROOT, hand_in, read, run
 from nbgrader.api import Gradebook
+
+from skiplab.checks.exercise import all_exercises
 
 LESSON = "5_example"
 EXAMPLE = ROOT / "docs" / "example_lesson"
@@ -100,26 +103,37 @@ def test_answers_get_what_they_are_worth(graded, student):
     assert errors == [said] * bool(said)
 
 
-def test_its_catalogue_holds(clone):
-    """As `test_misconceptions.py` and others would hold it, were it part of the course."""
-    check = """
-from skiplab.checks.exercise import all_exercises
-from skiplab.checks.judge import judge_wiring
-from skiplab.checks.observe import observe_wiring
+def test_the_tests_go_over_it_with_nothing_to_register(clone):
+    """The command of the walkthrough, with the files that have a test for every exercise."""
+    shutil.copytree(ROOT / "tests", clone / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    text = (ROOT / "docs" / "adding_a_lesson.md").read_text()
+    assert "python -m pytest tests -k highwaylayer" in text
+    files = [
+        path for path in ROOT.glob("tests/test_*.py") if "all_exercises()\n" in path.read_text()
+    ]
+    said = run(
+        *("python", "-m", "pytest", "-q", "-n", "0", "-k", "highwaylayer"),
+        *(clone / "tests" / path.name for path in files),
+        cwd=clone,
+        PYTHONPATH=clone,
+    )
+    assert int(re.search(r"(\d+) passed", said)[1]) > 40, said
 
-exercise = all_exercises()["highwaylayer"]
-for seed in range(20):
-    challenge = exercise.draw_challenge(seed)
-    verdict = judge_wiring(exercise, challenge, observe_wiring(exercise.network(), challenge))
-    assert verdict.passed, (seed, verdict.message)
-for wrong in exercise.misconceptions:
-    for forward in (wrong.forward, *wrong.same):
-        network = exercise.network(forward, wrong.after, wrong.head)
-        challenge = exercise.draw_challenge(7)
-        verdict = judge_wiring(exercise, challenge, observe_wiring(network, challenge))
-        assert verdict.diagnosis == wrong.name, (wrong.name, verdict.diagnosis)
-"""
-    run("python", "-c", check, cwd=clone, PYTHONPATH=clone)
+
+def test_mistakes_of_an_author_are_told(monkeypatch):
+    """In words that say of which exercise, and what to look at."""
+    skip, normal = all_exercises()["skipnet3"], all_exercises()["normalnet3"]
+    for change, said in (
+        ({"input_shape": lambda _: (5,)}, r"own SkipNet3 .*'input_size': 8.* shapes cannot be"),
+        ({"head": "class SkipNet3(nn.Module:"}, "own SkipNet3 .* SyntaxError"),
+        ({"head": skip.head.replace("ReLU()", "ReLU(inplace=True)")}, "SkipNet3 .* works in place"),
+    ):
+        with pytest.raises(RuntimeError, match=said):
+            dataclasses.replace(skip, **change).draw_challenge(0)
+    twice = dataclasses.replace(normal, answer="skipnet3")
+    monkeypatch.setattr("skiplab.checks.lesson_1.EXERCISES", (twice,))
+    with pytest.raises(ValueError, match="lesson_2: another exercise is “skipnet3”, too"):
+        all_exercises.__wrapped__()
 
 
 def test_the_walkthrough_does_what_this_test_does():

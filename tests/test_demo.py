@@ -6,10 +6,11 @@ And `make lab` gives everybody a copy of the lessons that stays theirs.
 import csv
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
-from conftest import BIN, LESSONS, ROOT, graded, make_course, notebook, read, run
+from conftest import BIN, LESSONS, ROOT, graded, make_course, make_small_course, notebook, read, run
 from nbgrader.api import Gradebook
 
 # Who loses the points of which cell, and what is said about it; all else is full marks.
@@ -178,6 +179,18 @@ def test_a_file_for_no_answer_is_told(tmp_path):
     said = run("skiplab", "demo", cwd=course, status=1)
     assert said.endswith("skipnet9.py: the course has no answer “skipnet9”.\n")
     assert not (course / "release").exists()  # it is found before the long work begins
+
+
+def test_a_lesson_without_samples_is_no_obstacle(tmp_path):
+    """An author who adds a lesson can run the demo before somebody has answered it."""
+    course = make_small_course(tmp_path / "course")
+    shutil.copytree(course / "source" / "small", course / "source" / "new")
+    (course / "source" / "new" / "small.ipynb").rename(course / "source" / "new" / "new.ipynb")
+    (course / "examples" / "ann").mkdir(parents=True)
+    (course / "examples" / "ann" / "small.ipynb").write_text("")
+    said = run("skiplab", "demo", cwd=course)
+    assert "new: nobody in the sample class has handed it in" in said
+    assert "small.ipynb is empty" in said and "The sample class is graded" in said
 
 
 def test_lab_opens_on_a_copy_that_stays_yours(tmp_path):

@@ -94,6 +94,21 @@ def test_table_shows_what_students_wrote(width):
     assert "[bold]{{" in text and "not graded: no notebook" in text
 
 
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_nothing_of_a_table_is_left_out_in_a_narrow_terminal(lesson):
+    """Each student's name, each score and the total; long headings go on in the next line."""
+    most = graded(lesson)
+    scores = {name: Score(None if "explain" in name else 1, most[name]) for name in most}
+    marked = sum("explain" not in name for name in most)
+    file = io.StringIO()
+    print_table(lesson, [Row("student-1234", None, scores)], Console(file=file, width=80))
+    text = file.getvalue()
+    assert "…" not in text and "total" in text and "of 20" in text
+    *points, total = next(line for line in text.splitlines() if "student-1234" in line).split()[1:]
+    assert points.count("1") == marked and total == str(marked)
+    assert text.count("marked") == len(most) - marked
+
+
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # nbgrader's own
 def test_commas_and_quotes_stay_in_their_column(tmp_path):
     path = tmp_path / "grades.csv"

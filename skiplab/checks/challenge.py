@@ -354,4 +354,7 @@ def draw_trial(
             for training in (True, False)
         ):
             return Trial(size.arguments, weights, batches, buffers)
-    raise RuntimeError(f"no telling weights found for {reference.__name__} with {size.arguments}")
+    raise RuntimeError(
+        "no telling weights and inputs were found: a ReLU is nearly always shut, or nearly always "
+        "open, or works in place; or rounding changes what comes out"
+    )

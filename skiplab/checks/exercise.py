@@ -21,6 +21,7 @@ from skiplab.checks.challenge import (
     Size,
     Tracing,
     TrainingChallenge,
+    Trial,
     construct,
     draw_trial,
 )
@@ -145,19 +146,26 @@ class Exercise:
 @lru_cache(maxsize=KEPT)
 def _draw_challenge(exercise: Exercise, seed: int) -> Challenge:
     generator = torch.Generator().manual_seed(seed)
-    reference = exercise.network()
     with torch.random.fork_rng(devices=[]):
-        trials = tuple(
-            draw_trial(
-                reference,
-                size,
-                exercise.input_shape(size.arguments),
-                generator,
-                thorough=size is exercise.sizes[0],
-            )
-            for size in exercise.sizes
-        )
+        trials = tuple(_draw_trial(exercise, size, generator) for size in exercise.sizes)
     return Challenge(seed, trials)
+
+
+def _draw_trial(exercise: Exercise, size: Size, generator: torch.Generator) -> Trial:
+    """Draw a trial of one size; where that fails, say of which exercise and size."""
+    try:
+        return draw_trial(
+            exercise.network(),
+            size,
+            exercise.input_shape(size.arguments),
+            generator,
+            thorough=size is exercise.sizes[0],
+        )
+    except Exception as error:  # the author's mistake, whatever it is
+        raise RuntimeError(
+            f"the course's own {exercise.name} cannot be asked anything with {size.arguments}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
 
 
 @lru_cache(maxsize=KEPT)
@@ -187,11 +195,18 @@ def _compile(source: str, name: str) -> type[nn.Module]:
 
 @cache
 def all_exercises() -> dict[str, Exercise]:
-    """Return every exercise of every lesson, by the `grade_id` of its answer."""
+    """Return every exercise of every lesson, by the `grade_id` of its answer.
+
+    Raises:
+        ValueError: two exercises have the same.
+    """
     package = importlib.import_module("skiplab.checks")
     exercises = {}
     for module in pkgutil.iter_modules(package.__path__):
         if module.name.startswith("lesson_"):
             lesson = importlib.import_module(f"skiplab.checks.{module.name}")
-            exercises |= {exercise.answer: exercise for exercise in lesson.EXERCISES}
+            for exercise in lesson.EXERCISES:
+                if exercise.answer in exercises:
+                    raise ValueError(f"{module.name}: another exercise is “{exercise.answer}”, too")
+                exercises[exercise.answer] = exercise
     return exercises

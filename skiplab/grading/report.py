@@ -29,6 +29,9 @@ NO_SANDBOX = (
     "Graded without a sandbox: a student's code could read and change what this account can."
 )
 
+# Columns that student, total and diagnosis need beside the points.
+ROOM = 60
+
 
 @dataclass
 class Score:
@@ -256,13 +259,22 @@ def print_table(lesson: str, rows: list[Row], console: Console) -> None:
         console: Where.
     """
     cells = next((row.scores for row in rows if row.scores), {})
-    is_wide = console.width >= 110  # else what went wrong goes below, where it has room
-    table = Table(title=lesson, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    headings = [f"{cell}-of {score.most:g}".split("-") for cell, score in cells.items()]
+    needed = sum(max(map(len, heading)) + 3 for heading in headings)
+    # Else what went wrong goes below, where it has room.
+    is_wide = console.width >= needed + ROOM
+    table = Table(
+        title=lesson,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        padding=(0, 1 if is_wide else 0),
+        pad_edge=False,
+    )
     table.add_column("student", no_wrap=True)
-    for cell, score in cells.items():
-        heading = cell.replace("-", "\n")
-        table.add_column(f"{heading}\nof {score.most:g}", justify="right", no_wrap=True)
-    table.add_column(f"total\nof {sum(score.most for score in cells.values()):g}", justify="right")
+    for heading in headings:  # where there is no room, a long word goes on in the next line
+        table.add_column("\n".join(heading), justify="right", overflow="fold")
+    most = sum(score.most for score in cells.values())
+    table.add_column(f"total\nof {most:g}", justify="right", no_wrap=True)
     if is_wide:
         table.add_column("diagnosis", ratio=1)
     below = Table.grid(padding=(0, 2, 0, 0))
