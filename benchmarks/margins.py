@@ -187,6 +187,7 @@ def main() -> None:
         parser.error(f"--seeds: got {given.seeds}, wanted at least 2")
     claims.FEW = given.seeds
     console = Console()
+    console.width = max(console.width, 120)  # in a file, too, a line each
     console.print(f"torch {torch.__version__}, {platform.machine()}, {given.seeds} seeds")
     for lesson in given.lesson or LESSONS:
         table = Table("quantity", "must be", "holds in", "closest", "middle", "furthest")

@@ -120,6 +120,18 @@ def test_the_tests_go_over_it_with_nothing_to_register(clone):
     assert int(re.search(r"(\d+) passed", said)[1]) > 40, said
 
 
+def test_a_build_refuses_a_mistake_that_is_no_python(clone, tmp_path):
+    """And releases nothing."""
+    broken = tmp_path / "clone"
+    shutil.copytree(clone, broken, ignore=shutil.ignore_patterns("tests", "release", "solutions"))
+    module = broken / "skiplab" / "checks" / "lesson_5.py"
+    module.write_text(module.read_text().replace("return (1 - T) * X + T * S", "return (1 - T * X"))
+    said = run("skiplab", "build", LESSON, cwd=broken, PYTHONPATH=broken, status=1)
+    assert "highwaylayer: the misconception gates-swapped is not Python: '(' was never" in said
+    assert "return (1 - T * X" in said
+    assert not (broken / "release").exists() and not (broken / "solutions").exists()
+
+
 def test_mistakes_of_an_author_are_told(monkeypatch):
     """In words that say of which exercise, and what to look at."""
     skip, normal = all_exercises()["skipnet3"], all_exercises()["normalnet3"]

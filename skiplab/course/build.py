@@ -5,6 +5,7 @@ a hash of what it was made from, so only what is out of date is built again, wha
 stamps of a fresh clone say.
 """
 
+import ast
 import shutil
 import tempfile
 import time
@@ -20,6 +21,7 @@ from nbgrader.preprocessors import ClearMarkScheme, ClearOutput, IncludeHeaderFo
 from rich.console import Console
 
 import skiplab
+from skiplab.checks.exercise import all_exercises
 from skiplab.course.contents import content_files, content_hash
 from skiplab.course.directory import (
     ConversionError,
@@ -76,14 +78,17 @@ def build(
             continue
         with tempfile.TemporaryDirectory(prefix="skiplab-build-") as folder:
             made_release, made_solution = _generate(course, lesson, Path(folder))
-            if stale_release:
-                _put(made_release, release, release_hash)
-                console.print(f"{lesson}: release built")
+            # The solution comes first: a lesson whose own answers fail its checks is not released.
             if stale_solution:
                 with console.status(f"{lesson}: running the solution") as status:
                     told = _execute(
                         made_solution, course.source(lesson), cell_seconds, status.update
                     )
+                _look_at_mistakes(lesson)
+            if stale_release:
+                _put(made_release, release, release_hash)
+                console.print(f"{lesson}: release built")
+            if stale_solution:
                 _put(made_solution, solution, solution_hash)
                 console.print(f"{lesson}: solution built, {told}", soft_wrap=True)
 
@@ -114,6 +119,24 @@ def _generate(course: Course, lesson: str, folder: Path) -> tuple[Path, Path]:
     except ConversionError as error:
         raise CourseError(f"{course.source(lesson)}: {error}") from error
     return tuple(folder / kind / lesson / f"{lesson}.ipynb" for kind in ("release", "solutions"))
+
+
+def _look_at_mistakes(lesson: str) -> None:
+    """Refuse a lesson with a catalogued mistake that is no Python: it would end a student's check.
+
+    Raises:
+        CourseError: There is one; the message says which, where and why.
+    """
+    for exercise in all_exercises().values():
+        for one in exercise.misconceptions if exercise.lesson == lesson else ():
+            for forward in (one.forward, *one.same):
+                try:
+                    ast.parse(exercise.source(forward, one.after, one.head))
+                except SyntaxError as error:
+                    raise CourseError(
+                        f"{exercise.answer}: the misconception {one.name} is not Python: "
+                        f"{error.msg}, in {(error.text or '').strip()!r}"
+                    ) from error
 
 
 def _execute(path: Path, source: Path, cell_seconds: int, tell: Callable[[str], None]) -> str:
