@@ -357,5 +357,6 @@ def _report(
     if run.terms.isolation != SANDBOX:
         console.print(NO_SANDBOX, style="bold red")
     of = ", ".join(f"{count} {name}" for name, count in counts.items())
-    console.print(f"{len(shown)} submissions in {took:.0f} s: {of}")
+    noun = "submission" if len(shown) == 1 else "submissions"
+    console.print(f"{len(shown)} {noun} in {took:.0f} s: {of}")
     return 1 if any(row.problem for row in shown) else 0
