@@ -51,7 +51,7 @@ SUMS = {
 
 
 IMPORTS = (
-    "import functools, logging, sys, warnings\n"
+    "import functools, logging, operator, sys, warnings\n"
     "import torch.nn.functional as F\nimport torch.utils.checkpoint\n\n\n"
 )
 
@@ -392,6 +392,27 @@ CONVS = {
     "in-double": "F.conv1d({}.double(), self.conv_{k}.weight.double(), None, "
     "self.conv_{k}.stride, 1).float()",
     "bound-method": "self.conv_{k}.forward({})",
+    "by-keyword": "self.conv_{k}(input={})",
+    "torch": "torch.conv1d({}, self.conv_{k}.weight, None, self.conv_{k}.stride, "
+    "self.conv_{k}.padding)",
+    "every-other-place": "F.conv1d({}, self.conv_{k}.weight, padding=1)"
+    "[:, :, :: self.conv_{k}.stride[0]]",
+    "shifts-added": "(lambda Z: sum(self.conv_{k}.weight[:, :, j] @ F.pad(Z, (1 - j, j - 1)) "
+    "for j in range(3)))({})[:, :, :: self.conv_{k}.stride[0]]",
+    "windows-times-matrix": "(lambda Z: (Z.permute(0, 2, 1, 3).flatten(2) "
+    "@ self.conv_{k}.weight.flatten(1).T).mT)"
+    "(F.pad({}, (1, 1)).unfold(2, 3, self.conv_{k}.stride[0]))",
+    "fold-unfold": "(self.conv_{k}.weight.flatten(1) @ F.unfold(F.pad({}, (1, 1)).unsqueeze(2), "
+    "(1, 3), stride=(1, self.conv_{k}.stride[0])))",
+    "one-channel-after-the-other": "sum(F.conv1d(x, w, None, self.conv_{k}.stride, 1) "
+    "for x, w in zip(({}).split(1, 1), self.conv_{k}.weight.split(1, 1)))",
+    "mapped": "torch.vmap(lambda x: F.conv1d(x, self.conv_{k}.weight, None, "
+    "self.conv_{k}.stride, 1))({})",
+    "one-example-after-the-other": "torch.stack([self.conv_{k}(x) for x in {}])",
+    "channels-last": "self.conv_{k}(({}).mT.contiguous().mT)",
+    "functional-call": "torch.func.functional_call(self.conv_{k}, "
+    "dict(self.conv_{k}.named_parameters()), ({},))",
+    "by-name": "self.get_submodule('conv_{k}')({})",
 }
 CALLED = "{}, self.norm_{k}.running_mean, self.norm_{k}.running_var, self.norm_{k}.weight, "
 NORMS = {
@@ -407,6 +428,16 @@ NORMS = {
         "{},", "{}.unsqueeze(3),"
     )
     + ".squeeze(3)",
+    "by-keyword": "self.norm_{k}(input={})",
+    "bound-method": "self.norm_{k}.forward({})",
+    "native": "torch.native_batch_norm({}, self.norm_{k}.weight, self.norm_{k}.bias, "
+    "self.norm_{k}.running_mean, self.norm_{k}.running_var, self.training, 0.1, 1e-5)[0]",
+    "scaled-and-shifted-after": "(F.batch_norm({}, self.norm_{k}.running_mean, "
+    "self.norm_{k}.running_var, training=self.training) * self.norm_{k}.weight[:, None] "
+    "+ self.norm_{k}.bias[:, None])",
+    "as-rows": "(lambda Z: self.norm_{k}(Z.mT.flatten(0, 1)).view_as(Z.mT).mT)({})",
+    "told-its-mode": "self.norm_{k}.train(self.training)({})",
+    "by-hand-with-new-buffers": "renew(self.norm_{k}, {})",
 }
 NORMALISE = """def normalise(norm, X):
     if norm.training:
@@ -421,6 +452,17 @@ NORMALISE = """def normalise(norm, X):
         mean, variance = norm.running_mean, norm.running_var
     X = (X - mean[:, None]) / torch.sqrt(variance[:, None] + norm.eps)
     return X * norm.weight[:, None] + norm.bias[:, None]
+
+
+def renew(norm, X):
+    mean, variance = norm.running_mean, norm.running_var
+    if norm.training:
+        variance, mean = torch.var_mean(X, dim=(0, 2), correction=0)
+        spread = torch.var(X.detach(), dim=(0, 2))
+        norm.running_mean = torch.lerp(norm.running_mean, mean.detach(), norm.momentum)
+        norm.running_var = torch.lerp(norm.running_var, spread, norm.momentum)
+    factor = norm.weight * torch.rsqrt(variance + norm.eps)
+    return X * factor[:, None] + (norm.bias - mean * factor)[:, None]
 
 
 """
@@ -439,7 +481,49 @@ RELUS = {
     "relu-method-in-place": "({}).relu_()",
     "no-op-leaky": "F.leaky_relu({}, negative_slope=0.0)",
     "relu-twice": "self.relu(self.relu({}))",
+    "functional-in-place": "F.relu_({})",
+    "own-relu-module-in-place": "nn.ReLU(inplace=True)({})",
+    "clamp-in-place": "({}).clamp_(min=0)",
+    "half-of-absolute": "(lambda Z: (Z + Z.abs()) / 2)({})",
+    "masked-fill": "(lambda Z: Z.masked_fill(Z < 0, 0))({})",
+    "minus-negative": "(lambda Z: Z - Z.clamp(max=0))({})",
+    "set-to-zero": "zeroed({})",
+    "own-autograd-function": "Positive.apply({})",
+    "own-module": "Masked()({})",
+    "scripted": "scripted({})",
+    "traced": "traced({})",
+    "prelu-of-zero": "F.prelu({}, torch.zeros(1))",
+    "larger-of-two": "torch.max({}, torch.tensor(0.0))",
 }
+HELPERS = ("zeroed", "Positive", "Masked", "scripted", "traced")
+ZEROED = """def zeroed(X):
+    X = X.clone()
+    X[X < 0] = 0
+    return X
+
+
+class Positive(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X):
+        ctx.save_for_backward(X)
+        return X.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (X,) = ctx.saved_tensors
+        return gradient * (X > 0)
+
+
+class Masked(nn.Module):
+    def forward(self, X):
+        return X * (X > 0)
+
+
+scripted = torch.jit.CompilationUnit("def f(X):\\n    return torch.relu(X)\\n").f
+traced = torch.jit.trace(torch.relu, torch.ones(2, 3))
+
+
+"""
 # What stands around a step of the branch.
 AROUND = {
     "prints": "print('shape', X.shape)\n{}",
@@ -452,12 +536,58 @@ AROUND = {
     "remembers-for-plots": "{}\nself.last_activation = X.detach()",
     "walrus": "{}\nX = (Z := X)",
     "no-op-dropout": "{}\nX = F.dropout(X, 0.0, self.training)",
+    "counts-calls": "self.calls = getattr(self, 'calls', 0) + 1\n{}",
+    "remembers-input": "self.given = X\n{}",
+    "notes-mode": "self.mode = 'train' if self.training else 'eval'\n{}",
+    "notes-gradient": "{}\nself.norms = []\nif X.requires_grad:\n"
+    "    X.register_hook(lambda g: self.norms.append(g.norm().item()))",
+    "keeps-gradient": "{}\nif X.requires_grad:\n    X.retain_grad()",
+    "raises-if-wrong": "if X.dim() != 3:\n    raise ValueError('three dimensions')\n{}",
+    "no-autocast": "with torch.autocast('cpu', enabled=False):\n    {}",
+    "same-gradient-mode": "with torch.set_grad_enabled(torch.is_grad_enabled()):\n    {}",
+}
+# How the sum may be written, where D is the branch's result and S the shortcut's.
+MORE_SUMS = {
+    "operator": "return operator.add(S, D)",
+    "einsum": "return torch.einsum('kbcl->bcl', torch.stack([S, D]))",
+    "halfway-twice": "return 2 * torch.lerp(S, D, 0.5)",
+    "into-zeros": "out = torch.zeros_like(D)\nout += D\nout += S\nreturn out",
+    "into-the-branch-by-method": "return D.add_(S)",
+    "minus-once": "return torch.sub(D, S, alpha=-1)",
+    "one-by-one": "return torch.stack([s + d for s, d in zip(S, D)])",
+    "flattened": "return (S.flatten(1) + D.flatten(1)).view_as(D)",
+    "by-way-of-double": "return (S.double() + D.double()).float()",
+    "kept": "self.total = S + D\nreturn self.total",
+    "shapes-asserted": "assert S.shape == D.shape\nreturn S + D",
+}
+# What may be added to `__init__` without changing the block; {branch} lists its steps.
+INITS = {
+    "weights-initialised": "for m in self.modules():\n    if isinstance(m, nn.Conv1d):\n"
+    "        nn.init.kaiming_normal_(m.weight)\nnn.init.zeros_(self.norm_2.weight)",
+    "hook": "self.conv_1.register_forward_hook(lambda *_: None)",
+    "input-cloned-by-a-hook": "self.conv_1.register_forward_pre_hook(lambda _, X: X[0].clone())",
+    "constant-buffer": "self.register_buffer('one', torch.ones(1))",
+    "other-names": "self.first, self.second = self.conv_1, self.conv_2",
+    "plain-list": "self.every = [{branch}]",
+    "relu-of-another-name": "self.relu = nn.Threshold(0, 0)",
+    "relu-is-scripted": "self.relu = torch.jit.script(nn.ReLU())",
+    "seed": "torch.manual_seed(0)",
+}
+# What may become of the class; {name} is its name, {body} the lines of `forward`.
+AFTERS = {
+    "forward-from-outside": "def outside(self, X):\n    {body}\n\n\n{name}.forward = outside\n",
+    "method-for-the-branch": "{name}.through = lambda self, X: {name}.plain(self, X)\n"
+    "{name}.plain, {name}.forward = {name}.forward, lambda self, X: self.through(X)\n",
 }
 # How a projection may be made, where it is needed and where it is not.
 MAKINGS = {
     "greater": "if stride > 1 or out_channels != in_channels:",
     "not-both": "if not (stride == 1 and in_channels == out_channels):",
     "tuples": "if (in_channels, 1) != (out_channels, stride):",
+    "any": "if any([stride != 1, in_channels != out_channels]):",
+    "differences": "if abs(stride - 1) + abs(in_channels - out_channels):",
+    "from-conv-1": "if self.conv_1.stride != (1,) or self.conv_1.in_channels != out_channels:",
+    "tried-out": "if self.conv_1(torch.zeros(1, in_channels, 12)).shape != (1, in_channels, 12):",
 }
 PROJECTIONS = {
     "by-keyword": "nn.Conv1d(in_channels, out_channels, kernel_size=1, stride=stride, bias=False)",
@@ -465,6 +595,15 @@ PROJECTIONS = {
     "tuples": "nn.Conv1d(in_channels, out_channels, (1,), (stride,), bias=False)",
     "no-padding": "nn.Conv1d(in_channels, out_channels, 1, stride=stride, padding=0, bias=False)",
     "bias-none": "nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=None)",
+    "bias-taken-away": "nn.Conv1d(in_channels, out_channels, 1, stride=stride)\n"
+    "            self.projection.bias = None",
+    "by-dictionary": "nn.Conv1d(in_channels, out_channels, **dict(kernel_size=1, stride=stride, "
+    "bias=False))",
+    "dilated-in-vain": "nn.Conv1d(in_channels, out_channels, 1, stride, 0, 3, 1, False)",
+    "second-name": "nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=False)\n"
+    "            self.shortcut = self.projection",
+    "own-kind": "type('Projection', (nn.Conv1d,), {})(in_channels, out_channels, 1, stride, "
+    "bias=False)",
     "initialised": "nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=False)\n"
     "            nn.init.kaiming_normal_(self.projection.weight)",
 }
@@ -501,10 +640,13 @@ def _resnets(exercise):
         for style, way in ways.items():
             lines = [first, *[f"X = {step(k, **{part: way})}" for k in (1, 2)]]
             end = f"return {summed('S + X', way)}" if part == "relu" else last
-            add(f"{part}-{style}", [*lines, end], before=NORMALISE if "by-hand" in style else "")
+            before = NORMALISE if "by-hand" in style else ""
+            if any(f"{name}(" in way or f"{name}." in way for name in HELPERS):
+                before = ZEROED
+            add(f"{part}-{style}", [*lines, end], before=before)
     for style, around in AROUND.items():
         add(style, [first, *around.replace("{}", steps[0]).splitlines(), steps[1], last])
-    for style, total in BLOCK_SUMS.items():
+    for style, total in (BLOCK_SUMS | MORE_SUMS).items():
         branch = [first, *steps, "D = X"]
         *lines, end = total.splitlines()
         add(f"sum-{style}", [*branch, *lines, f"return {summed(f'({end[7:]})')}"])
@@ -526,6 +668,50 @@ def _resnets(exercise):
     )
     through = "def through(layers, h):\n    for f in layers:\n        h = f(h)\n    return h\n\n\n"
     add("helper-outside", [first, f"X = through({branch}, X)", last], before=through)
+    for style, more in INITS.items():
+        lines = indent(more.replace("{branch}", branch[1:-1]), " " * 8)
+        add(f"init-{style}", [first, *steps, last], head=f"{exercise.head}\n{lines}")
+    for style, after in AFTERS.items():
+        add(f"after-{style}", [first, *steps, last])
+        body = "\n    ".join([first, *steps, last])
+        found[f"after-{style}"] += "\n\n" + after.format(name=exercise.name, body=body)
+    add(
+        "sequential-made-once",
+        ["if not hasattr(self, 'branch'):", f"    self.branch = nn.Sequential(*{branch})",
+         first, "X = self.branch(X)", last],
+    )  # fmt: skip
+    add(
+        "shortcut-added-by-a-hook",
+        [f"return {summed('self.branch(X)')}"],
+        head=f"{exercise.head}\n        self.branch = nn.Sequential(*{branch})\n"
+        "        self.branch.register_forward_hook(lambda _, given, out: out + "
+        f"{shortcut.replace('X', 'given[0]')})",
+    )
+    add(
+        "checkpoint-of-all",
+        [first, f"X = torch.utils.checkpoint.checkpoint(nn.Sequential(*{branch}), X, "
+         "use_reentrant=True)", last],
+    )  # fmt: skip
+    norms, convs = "(self.norm_1, self.norm_2)", "(self.conv_1, self.conv_2)"
+    pair = ["X = conv(self.relu(norm(X)))"] if pre else [
+        "X = norm(conv(X))", "if norm is self.norm_1:", "    X = self.relu(X)"]  # fmt: skip
+    pairs = [f"for norm, conv in zip({norms}, {convs}):", *(f"    {line}" for line in pair)]
+    add("pairs", [first, *pairs, last])
+    add(
+        "all-functional",
+        [first, *[f"X = {step(k, CONVS['functional'], NORMS['functional'], RELUS['functional'])}"
+                  for k in (1, 2)], f"return {summed('S + X', RELUS['functional'])}"],
+    )  # fmt: skip
+    add(
+        "all-by-hand",
+        [first, *[f"X = {step(k, CONVS['fold-unfold'], NORMS['by-hand'], RELUS['mask'])}"
+                  for k in (1, 2)], f"return {summed('S + X', RELUS['mask'])}"],
+        before=NORMALISE,
+    )  # fmt: skip
+    add("more-arguments", [first, *steps, last])
+    found["more-arguments"] = found["more-arguments"].replace(
+        "def forward(self, X):", "def forward(self, X, mask=None, *, verbose=False, **others):"
+    )
     add(
         "inner-function",
         ["def branch(X):", *(f"    {line}" for line in steps), "    return X",
@@ -587,6 +773,16 @@ def _resnets(exercise):
             f"{base}        {condition}\n            self.add_module('projection', {conv})\n"
             "        else:\n            self.add_module('projection', nn.Identity())",
         )
+        weight = "self.projection.weight"
+        strided = "X[:, :, :: self.conv_1.stride[0]]"
+        for style, projected in {
+            "functional": f"F.conv1d(X, {weight}, stride=self.conv_1.stride)",
+            "matrix": f"{weight}[:, :, 0] @ {strided}",
+            "linear": f"F.linear({strided}.mT, {weight}.squeeze(2)).mT",
+            "pooled-by-one": f"F.conv1d(F.max_pool1d(X, 1, self.conv_1.stride), {weight})",
+        }.items():
+            is_same = "isinstance(self.projection, nn.Identity)"
+            add(f"projected-{style}", [f"S = X if {is_same} else {projected}", *steps, last])
         add(
             "only-where-shapes-differ",
             ["given = X", *steps,

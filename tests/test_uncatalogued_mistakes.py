@@ -463,6 +463,186 @@ def test_module_list_that_is_called_is_not_taken_for_a_missing_forward():
     assert "has no forward" not in str(failed.value)
 
 
+# In the blocks of convolutions: the exercise, what is replaced in its right answer and by what, and
+# what the message must say. It may name no cause that is not there.
+CONV = "nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=False)"
+IF = "if stride != 1 or in_channels != out_channels:"
+RETURN = "return self.relu(S + X)"
+TOLD = {
+    "norm-in-eval-mode": (
+        "basicblock",
+        {NORM_1: "self.norm_1.eval()(self.conv_1(X))"},
+        "what forward does in train mode: in eval mode its outputs are right",
+    ),
+    "scaled-in-train-mode": (
+        "preactblock",
+        {"self.relu(self.norm_2(X))": "self.relu(self.norm_2(X)) * (1.1 if self.training else 1)"},
+        "what forward does in train mode",
+    ),
+    "only-in-the-lesson": (
+        "basicblock",
+        {SUM: "self.relu(S * (X.shape[2] < 30) + X)"},
+        "computes something else .* than those with channels=4, which are right: the size",
+    ),
+    "layers-left-out-in-the-lesson": (
+        "preactblock",
+        {"S = X": "S = X\n        if X.shape[2] > 30:\n            return 2 * X"},
+        "computes something else .* than those with channels=4, which are right: the size",
+    ),
+    "scaled-where-one-channel": (
+        "preactblock",
+        {"self.relu(self.norm_2(X))": "self.relu(self.norm_2(X)) * (1 + (len(X[0]) == 1))"},
+        "than those with channels=4, which are right",
+    ),
+    "only-in-small-batches": (
+        "basicblock",
+        {SUM: "self.relu(S + X * (len(X) < 100))"},
+        "the number of examples: with 5 of them the outputs are right",
+    ),
+    "batch-statistics-in-eval-mode": (
+        "basicblock",
+        {NORM_1: "self.norm_1.train()(self.conv_1(X))"},
+        "another output in a batch than alone.* a normalisation in train mode",
+    ),
+    "first-output-kept": (
+        "preactblock",
+        {
+            "S = X": "S = X\n        self.kept = getattr(self, 'kept', {})",
+            "return S + X": "return self.kept.setdefault(X.shape, (S + X).detach()) + 0 * X",
+        },
+        "an attribute of self that forward changes",
+    ),
+    "without-gradients-in-train-mode": (
+        "basicblock",
+        {SUM: "self.relu(S + X * (torch.is_grad_enabled() or not self.training))"},
+        "two outputs for the same .* train mode without gradients.* whether gradients are computed",
+    ),
+    "mode-taken-from-the-gradient": (
+        "preactblock",
+        {
+            "self.norm_2(X)": "nn.functional.batch_norm(X, self.norm_2.running_mean, "
+            "self.norm_2.running_var, self.norm_2.weight, self.norm_2.bias, "
+            "self.training and X.requires_grad)"
+        },
+        "whether gradients are computed",
+    ),
+    "input-changed-at-the-end": (
+        "basicblock",
+        {RETURN: f"Y = {SUM}\n        S.relu_()\n        return Y"},
+        "forward changes its input",
+    ),
+    "called-by-keyword": (
+        "preactblock",
+        {"self.conv_1(self.relu(": "self.conv_1(input=0.5 + self.relu("},
+        "conv_1 is given something else",
+    ),
+    "forward-called": (
+        "preactblock",
+        {"self.conv_2(self.relu(": "self.conv_2.forward(1 - self.relu("},
+        "how the numbers of conv_2 are used, without calling self.conv_2",
+    ),
+    "nothing-called": (
+        "basicblock",
+        {
+            NORM_1: "self.norm_1.forward(self.conv_1.forward(X))",
+            "self.norm_2(self.conv_2(X))": "1.1 * self.norm_2.forward(self.conv_2.forward(X))",
+        },
+        "without calling self.conv_1",
+    ),
+    "statistics-with-their-graph": (
+        "preactblock",
+        {
+            "S = X": "S = X\n        if self.training:\n"
+            "            spread, mean = torch.var_mean(X, dim=(0, 2))\n"
+            "            self.norm_1.running_mean = 0.9 * self.norm_1.running_mean + 0.1 * mean\n"
+            "            self.norm_1.running_var = 0.9 * self.norm_1.running_var + 0.1 * spread",
+            "self.norm_1(X)": "(nn.functional.batch_norm(X, None, None, self.norm_1.weight, "
+            "self.norm_1.bias, True) if self.training else ((X - self.norm_1.running_mean[:, None])"
+            " / (self.norm_1.running_var[:, None] + 1e-5).sqrt() * self.norm_1.weight[:, None] "
+            "+ self.norm_1.bias[:, None]))",
+        },
+        "the gradient cannot be computed.* what is kept from one call to the next",
+    ),
+    "cut-off-in-place": (
+        "basicblock",
+        {RETURN: f"Y = {SUM}\n        Y[Y > 1] = 1\n        return Y"},
+        "something else .* every layer is given what it should be",
+    ),
+    "branch-without-stride": (
+        "projectionblock",
+        {"self.conv_1(X)": "nn.functional.conv1d(X, self.conv_1.weight, padding=1)"},
+        "must match the size.* norm_1 is given something else",
+    ),
+    "projected-before-all": (
+        "projectionblock",
+        {"S = self.projection(X)": "S = X = self.projection(X)"},
+        "conv_1 is given something else",
+    ),
+    "projection-padded": (
+        "projectionblock",
+        {CONV: CONV.replace("stride=stride", "stride=stride, padding=1")},
+        "must match the size.* how a layer is made in __init__",
+    ),
+    "projection-scaled-inside": (
+        "projectionblock",
+        {
+            CONV: f"{CONV}\n            self.projection.register_forward_hook("
+            "lambda _, __, Y: 1.1 * Y)"
+        },
+        "every layer is given what it should be. Or how a layer is made in __init__",
+    ),
+    "projection-unused-where-shapes-match": (
+        "projectionblock",
+        {
+            IF: "if True:",
+            "S = self.projection(X)": "S = X if X.shape[1:] == self.norm_2("
+            "self.conv_1(X)).shape[1:] else self.projection(X)",
+        },
+        "there is a projection even where the shapes match",
+    ),
+    "projection-transposed": (
+        "projectionblock",
+        {CONV: CONV.replace("Conv1d", "ConvTranspose1d")},
+        r"has shape \(5, 3, 1\), not \(3, 5, 1\): projection is of type ConvTranspose1d",
+    ),
+    "projection-in-double": (
+        "projectionblock",
+        {CONV: f"{CONV}.double()"},
+        "projection.weight is of float64, not float32",
+    ),
+    "projection-without-shape": (
+        "projectionblock",
+        {CONV: "nn.LazyConv1d(out_channels, 1, stride=stride, bias=False)"},
+        "projection.weight has no shape before the first call: .* LazyConv1d",
+    ),
+    "projection-not-registered": (
+        "projectionblock",
+        {CONV: "None", "self.projection = None": f"self.__dict__['projection'] = {CONV}"},
+        "projection is there, and is not registered as a layer",
+    ),
+    "projection-where-both-or-neither": (
+        "projectionblock",
+        {IF: "if (stride != 1) != (in_channels != out_channels):"},
+        "is of type Identity .*in_channels=3, out_channels=6, stride=2",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_mistake_in_a_resnet_block_is_told_as_what_it_is(case):
+    answer, changes, says = TOLD[case]
+    source = all_exercises()[answer].source()
+    for old, new in changes.items():
+        assert old in source
+        source = source.replace(old, new)
+    namespace = {"torch": torch, "nn": nn}
+    exec(source, namespace)
+    for seed in (0, 1):
+        with pytest.raises(CheckFailed) as failed:
+            check_wiring(namespace[all_exercises()[answer].name], answer, seed=seed)
+        assert re.search(says, " ".join(str(failed.value).split())), f"seed {seed}\n{failed.value}"
+
+
 def test_layer_used_twice_in_a_loop_over_children_is_located():
     loop = (
         "def forward(self, X):\n    S = self.skip_layer(X)\n    for f in self.children():\n"

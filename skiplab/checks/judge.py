@@ -158,6 +158,8 @@ def _same_run(seen: Run, expected: Run, statistics: bool = False) -> bool:
         return False
     if seen.input_changed != expected.input_changed:
         return False
+    if not close(seen.input_after, expected.input_after):
+        return False
     if seen.weights_changed != expected.weights_changed or seen.attached != expected.attached:
         return False
     if seen.output is not None and not close(seen.output, expected.output):
@@ -186,10 +188,22 @@ def _same_numbers(
     """Whether two networks, both of them made as asked, did the same in every call."""
     if expected.problem or expected.missing:
         return False
+    # An exception says little of what led to it; what each layer was given says more.
+    if any(run.problem for run in expected.runs) and not _same_layer_inputs(seen, expected):
+        return False
     runs = {(run.trial, run.call): run for run in seen.runs}
     keys = [(run.trial, run.call) for run in expected.runs]
     return all(key in runs for key in keys) and all(
         _same_run(runs[key], run, statistics) for key, run in zip(keys, expected.runs, strict=True)
+    )
+
+
+def _same_layer_inputs(seen: WiringObservation, expected: WiringObservation) -> bool:
+    """Whether two networks called the same layers, with the same."""
+    return seen.layer_inputs.keys() == expected.layer_inputs.keys() and all(
+        len(seen.layer_inputs[name]) == len(inputs)
+        and all(map(close, seen.layer_inputs[name], inputs))
+        for name, inputs in expected.layer_inputs.items()
     )
 
 
@@ -266,6 +280,10 @@ def _matching(
     """
     last = len(challenge.trials) - 1
     seen_small = replace(seen, runs=[run for run in seen.runs if run.trial < last])
+    expected = _expected(exercise, challenge.seed)
+    right_small = replace(expected, runs=[run for run in expected.runs if run.trial < last])
+    if _same_numbers(seen, right_small, statistics):
+        return None  # it goes wrong in the lesson's own sizes alone, in which none of them is asked
     unsteady = (
         _differ(seen, "train", "train again")
         or _differ(seen, "eval", "eval again")
@@ -469,7 +487,8 @@ class _Look:
             return ""
         run = broken[0]
         hint = "where     that line."
-        if any(word in run.problem.message for word in ("shape", "size", "dimension")):
+        is_shape = any(word in run.problem.message for word in ("shape", "size", "dimension"))
+        if is_shape:
             hint = "where     that line, and the shapes of what it is given."
         if any(holder in run.problem.message for holder in HOLDERS):
             hint = (
@@ -477,13 +496,14 @@ class _Look:
                 "them one by one in a loop, or keep them in an nn.Sequential."
             )
         healthy = {run.trial for run in self.seen.runs} - {run.trial for run in broken}
-        if 0 in healthy and (found := self._misused()):
+        found = self._misused() if 0 in healthy else self._given_wrong() if is_shape else ""
+        if found:
             hint = f"where     {found}"
         elif healthy:
             hint = (
                 f"but       with {_sizes_in_words(self.challenge.trials[max(healthy)])} it runs.\n"
-                "  where     numbers and names in forward that only fit one size, or a path "
-                "that skips the layer which changes the size."
+                "  where     numbers and names that only fit one size, or a path that skips the "
+                f"layer which changes the size.{self._made()}"
             )
         return (
             f"{self.exercise.name}.forward stops with {run.problem.kind}.\n"
@@ -531,21 +551,24 @@ class _Look:
             number, mode, *_ = run.call.split()
             before = outputs[run.trial, f"{number} {mode.replace('no_grad', 'eval')}"]
             if not close(run.output, before):
+                grad = "whether gradients are computed (is_grad_enabled, requires_grad), "
                 return (
                     f"{self.exercise.name} gives two outputs for the same input and weights.\n"
                     f"  fed       {_call_in_words(self.challenge, run)}, more than once\n"
-                    "  where     anything random in forward, and attributes of self that "
-                    "forward changes."
+                    f"  where     {grad * ('no_grad' in run.call)}anything random in forward, a "
+                    "layer made in it, and attributes of self that forward changes."
                 )
         return ""
 
     def rows(self) -> str:
+        norms = ", a normalisation in train mode" if self.exercise.is_normalised else ""
         if _rows_differ(self.seen):
             return (
-                f"{self.exercise.name} lets the examples of a batch change each other's output.\n"
+                f"{self.exercise.name} gives an example another output in a batch than alone.\n"
                 "  seen      the first example gives one output alone, another one in a batch\n"
-                "  where     anything that works over the first dimension: mean, sum, max, an "
-                "index, a reshape."
+                "  where     what lets examples change each other: anything that works over the "
+                f"first dimension (mean, sum, max, an index, a reshape){norms}, or an attribute of "
+                "self that forward changes."
             )
         return ""
 
@@ -584,31 +607,90 @@ class _Look:
             )
         if misused := self._misused():
             return misused
-        used = {name: inputs for name, inputs in self.seen.layer_inputs.items() if inputs}
-        unused = [name for name in self.layer_inputs if name not in used]
-        right = [
-            name
-            for name in used
-            if all(close(a, b) for a, b in zip(used[name], self.layer_inputs[name], strict=True))
-        ]
-        wrong = [name for name in used if name not in right]
-        if wrong:
-            fine = f"{', '.join(right)}: given what it should be. But " if right else ""
-            return f"{fine}{wrong[0]} is given something else: see what comes just before it."
+        if elsewhere := self._right_where_traced():
+            return elsewhere
+        if wrong := self._given_wrong():
+            return wrong
+        unused = [name for name in self.layer_inputs if not self.seen.layer_inputs.get(name)]
+        if idle := [name for name in unused if not self._is_alive(name)]:
+            return f"{', '.join(idle)}: not called in forward, at least in this size."
         if unused:
-            return f"{', '.join(unused)}: not called in forward, at least in this size."
+            return (
+                f"how the numbers of {', '.join(unused)} are used, without calling "
+                f"self.{unused[0]}(…), or what is done at the end. The layers that are called are "
+                "given what they should be."
+            )
         return (
             "what is done with the outputs of the layers at the end: every layer is given what "
-            "it should be."
+            f"it should be.{self._made()}"
         )
+
+    def _made(self) -> str:
+        """Add where students make layers that these may be the mistake."""
+        return " Or how a layer is made in __init__." if self.exercise.writes_init else ""
+
+    def _given_wrong(self) -> str:
+        """Name the first layer that is given something else than it should be, if there is one."""
+        right, wrong = [], []
+        for name, wanted in self.layer_inputs.items():
+            given = self.seen.layer_inputs.get(name, [])
+            if len(given) == len(wanted):
+                (right if all(map(close, given, wanted)) else wrong).append(name)
+        if not wrong:
+            return ""
+        fine = f"{', '.join(right)}: given what it should be. But " if right else ""
+        return f"{fine}{wrong[0]} is given something else: see what comes just before it."
+
+    def _is_alive(self, layer: str) -> bool:
+        """Whether a layer's parameters got a gradient: then it is used, whether called or not."""
+        cold = _without_gradient(self.seen)
+        return any(
+            name.rpartition(".")[0] == layer and name not in cold
+            for run in self.seen.runs
+            for name in run.gradients or {}
+        )
+
+    def _right_where_traced(self) -> str:
+        """Say which calls go wrong, if that in which the layers were watched does not."""
+        wrong = [
+            run
+            for run in self.seen.runs
+            if run.output is not None
+            and not close(run.output, self.expected[run.trial, run.call].output)
+        ]
+        if any((run.trial, run.call) == (0, "1 eval") for run in wrong):
+            return ""
+        in_train = {"train" in run.call for run in wrong}
+        if len(in_train) == 1:
+            mode, other = ("train", "eval") if in_train == {True} else ("eval", "train")
+            return f"what forward does in {mode} mode: in {other} mode its outputs are right."
+        if all(run.trial > 0 for run in wrong):
+            sizes = _sizes_in_words(self.challenge.trials[0])
+            return (
+                f"what makes this call another than those with {sizes}, which are right: the size, "
+                "or how large the inputs are."
+            )
+        batches = self.challenge.trials[0].batches
+        counts = {len(batches[int(run.call[0])].X) for run in wrong if run.trial == 0}
+        if right := {len(batch.X) for batch in batches} - counts:
+            return (
+                "what depends on the number of examples: with "
+                f"{max(right)} of them the outputs are right."
+            )
+        return "what depends on the mode, the size or the number of examples: some calls are right."
 
     def _misused(self) -> str:
         """Say which layer is called too often or, while others are called, not at all."""
         called = {name: len(inputs) for name, inputs in self.seen.layer_inputs.items()}
         if not any(called.values()):
+            if any(map(self._is_alive, called)):
+                return (
+                    "each line of forward: it uses the numbers of the layers without calling "
+                    f"self.{next(iter(called))}(…), so what each is given is not seen."
+                )
             return "each line of forward: the layers of self are not called in it."
         for name, inputs in self.layer_inputs.items():
-            if called[name] and called[name] != len(inputs):
+            if called.get(name) and called[name] != len(inputs):
                 return f"{name}: it is used {called[name]} times, not {len(inputs)}."
         return ""
 
@@ -619,8 +701,7 @@ class _Look:
                 return (
                     f"{name}: the gradient cannot be computed, {run.problem.kind}.\n"
                     f"  seen      {_problem_in_words(run.problem)}\n"
-                    "  where     what is done in place: a tensor that the gradient needs was "
-                    "changed."
+                    f"  where     {self._where_no_gradient(run.problem)}"
                 )
             right = self.expected[run.trial, run.call].gradients
             if right is None:
@@ -640,6 +721,14 @@ class _Look:
                     ".item(), torch.tensor(…), copies of layers) or changes gradients (hooks)."
                 )
         return ""
+
+    def _where_no_gradient(self, problem: Problem) -> str:
+        """Say what may keep a gradient from being computed."""
+        if "inplace" in problem.message or "in-place" in problem.message:
+            return "what is done in place: a tensor that the gradient needs was changed."
+        if "second time" in problem.message:
+            return "what is kept from one call to the next: its gradient was computed already."
+        return "what is not PyTorch's own on the way from the input to the output."
 
 
 def wiring_lines(exercise: Exercise) -> dict[str, str]:

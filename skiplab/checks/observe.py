@@ -7,6 +7,7 @@ right answer; what it returns is plain data, for `judge` to look at wherever tha
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import linecache
 import logging
@@ -70,6 +71,7 @@ class Run:
         output: the tensor returned, if it was one.
         attached: whether the output carries a graph for gradients.
         input_changed: whether the call changed its input.
+        input_after: what the input is after the call, if it changed.
         weights_changed: the parameters that the call changed.
         buffers: buffer name -> values after the call, of those that the trial gives values to.
         gradients: "X" and parameter name -> gradient, None where none arrived; the dictionary is
@@ -83,6 +85,7 @@ class Run:
     output: Tensor | None = None
     attached: bool = False
     input_changed: bool = False
+    input_after: Tensor | None = None
     weights_changed: list[str] = field(default_factory=list)
     buffers: dict[str, Tensor] = field(default_factory=dict)
     gradients: dict[str, Tensor | None] | None = None
@@ -94,8 +97,8 @@ class WiringObservation:
 
     Attributes:
         problem: what kept the class from being built at all.
-        missing: parameters the network should have and has not, or in another shape, as text; in
-            the first of the trials `missing_in`.
+        missing: parameters the network should have and has not, or in another shape, or has and
+            should not have, as text; in the first of the trials `missing_in`.
         missing_in: the trials in which there are such.
         runs: the calls of `forward`.
         layer_inputs: layer -> what it was called with in turn, in one call of `forward`.
@@ -157,11 +160,13 @@ def quiet() -> Iterator[None]:
 
     A print or a warning is no mistake, but nbgrader takes anything on stderr for a failure.
     One thread is enough for networks this small, and two of them on a busy machine wait for each
-    other far longer than they compute.
+    other far longer than they compute. New layers are float32, whatever a cell above has set.
     """
     threads, level = torch.get_num_threads(), logging.root.manager.disable
+    dtype = torch.get_default_dtype()
     numpy_state, python_state = np.random.get_state(), random.getstate()
     torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float32)
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
@@ -178,16 +183,17 @@ def quiet() -> Iterator[None]:
     finally:
         logging.disable(level)
         torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
 
 
 def _build(network: Callable[..., nn.Module], arguments: Arguments) -> nn.Module:
-    """Build the student's network on the CPU in float32, whatever defaults are set."""
+    """Build the student's network on the CPU, whatever defaults are set."""
     model = construct(network, arguments)
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected an nn.Module, got {type(model).__name__}")
-    return model.to(device="cpu", dtype=torch.float32)
+    return model.to(device="cpu")
 
 
 def _missing_parameters(model: nn.Module, weights: Weights, buffers: Weights) -> list[str]:
@@ -198,10 +204,16 @@ def _missing_parameters(model: nn.Module, weights: Weights, buffers: Weights) ->
         if name not in parameters:
             missing.append(_in_place_of(model, name))
             continue
+        if isinstance(parameters[name], nn.parameter.UninitializedParameter):
+            missing.append(f"{name} has no shape before the first call{_kind(model, name)}")
+            continue
         shape = tuple(_shaped(parameters[name], values).shape)
         if shape != tuple(values.shape):
             wanted = tuple(values.shape) if values.dim() else "of one number"
-            missing.append(f"{name} has shape {shape}, not {wanted}")
+            missing.append(f"{name} has shape {shape}, not {wanted}{_kind(model, name)}")
+        elif parameters[name].dtype != values.dtype:
+            kind = str(parameters[name].dtype).removeprefix("torch.")
+            missing.append(f"{name} is of {kind}, not float32")
         elif not parameters[name].requires_grad:
             missing.append(f"{name} is not trained: its requires_grad is off")
     held = dict(model.named_buffers(remove_duplicate=False))
@@ -219,6 +231,33 @@ def _missing_parameters(model: nn.Module, weights: Weights, buffers: Weights) ->
     return list(dict.fromkeys(missing))
 
 
+def _kind(model: nn.Module, name: str) -> str:
+    """Say of what type the layer of a parameter is; nothing of one that belongs to no layer."""
+    layer = name.rpartition(".")[0]
+    return f": {layer} is of type {type(model.get_submodule(layer)).__name__}" if layer else ""
+
+
+def _surplus_parameters(model: nn.Module, trial: Trial, layers: set[str]) -> list[str]:
+    """List the parameters of layers that the exercise has in other sizes, and not in this one.
+
+    Args:
+        model: the network.
+        trial: the size.
+        layers: the layers that have parameters in any size.
+    """
+    surplus = layers - _layers(trial)
+    return [
+        f"{name} is there, and should not be"
+        for name in _parameters(model)
+        if name.partition(".")[0] in surplus
+    ]
+
+
+def _layers(trial: Trial) -> set[str]:
+    """Name the layers that have parameters."""
+    return {name.partition(".")[0] for name in trial.weights}
+
+
 def _in_place_of(model: nn.Module, name: str) -> str:
     """Say what there is where a parameter should be."""
     found: Any = model
@@ -231,7 +270,11 @@ def _in_place_of(model: nn.Module, name: str) -> str:
                 kind = type(found).__name__ + (f" of {inside}" if inside else "")
                 return f"{name} is not there: {'.'.join(parts[:-1])} is of type {kind}"
             return f"{name} is not there" + (f", nor {'.'.join(parts[:number])}" if more else "")
-        found = getattr(found, part)
+        holder, found = found, getattr(found, part)
+        # One that belongs to the class itself is told below.
+        is_own = inspect.getattr_static(type(holder), part, None) is not found
+        if isinstance(found, nn.Module) and is_own and part not in holder._modules:
+            return f"{'.'.join(parts[:number])} is there, and is not registered as a layer"
         if number < len(parts) and not isinstance(found, nn.Module):
             path, kind = ".".join(parts[:number]), type(found).__name__
             return f"{path} is of type {kind}, which registers no layers"
@@ -332,6 +375,8 @@ def _call(
         return None
     run.returned = "Tensor" if isinstance(output, Tensor) else type(output).__name__
     run.input_changed = X.shape != given.shape or not torch.equal(X.detach(), given)
+    if run.input_changed:
+        run.input_after = X.detach().clone()
     run.weights_changed = _changed_weights(model, trial.weights)
     if trial.buffers:
         held = dict(model.named_buffers(remove_duplicate=False))
@@ -383,12 +428,14 @@ def _observe_trial(
     network: Callable[..., nn.Module],
     index: int,
     trial: Trial,
+    layers: set[str],
     seeds: tuple[int, int],
     seen: WiringObservation,
 ) -> None:
     """Run one trial and add what was seen to the observation."""
     model = _build(network, trial.arguments)
     missing = _missing_parameters(model, trial.weights, trial.buffers)
+    missing += _surplus_parameters(model, trial, layers)
     if index == 0 and not missing:
         other = _build(network, trial.arguments)
         missing = _shared_parameters(model, other, trial.weights)
@@ -445,19 +492,24 @@ def _observe_trial(
                         seen.extra_used.append(name)
         with torch.no_grad():
             call(number, "no_grad", second)
-    if index > 0 or any(run.problem for run in seen.runs):
+    if index > 0:
         return
-    # Many calls, with inputs that take turns: for what happens only sometimes, or only later.
-    for turn in range(20):
-        for mode in ("train", "eval"):
-            model.train(mode == "train")
-            number = 1 + turn % 2
-            call(number, f"{mode} turn {turn}", first + turn)
+    if not any(run.problem for run in seen.runs):
+        # Many calls, with inputs that take turns: for what happens only sometimes, or only later.
+        # Some without gradients, as whoever only wants the loss does, in train mode, too.
+        for turn in range(20):
+            for mode in ("train", "eval"):
+                model.train(mode == "train")
+                number = 1 + turn % 2
+                with torch.set_grad_enabled(turn % 4 < 2):
+                    how = "" if torch.is_grad_enabled() else " no_grad"
+                    call(number, f"{mode} turn {turn}{how}", first + turn)
+    model.eval()
     seen.layer_inputs = _layer_inputs(model, trial)
 
 
 def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
-    """Call the network once more, and note what each layer is called with.
+    """Call the network once more, in eval mode, and note what each layer is called with.
 
     A layer whose weights are used without calling it, as in `X @ self.layer_1.weight.T`, leaves
     no trace; the list is then empty.
@@ -465,13 +517,15 @@ def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
     layers = dict.fromkeys(name.rpartition(".")[0] for name in trial.weights if "." in name)
     inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
 
-    def note(name: str, arguments: tuple[Any, ...]) -> None:
-        if len(inputs[name]) < 10 and arguments and isinstance(arguments[0], Tensor):
-            inputs[name].append(arguments[0].detach().clone())
+    def note(name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        given = [one for one in (*arguments, *keywords.values()) if isinstance(one, Tensor)]
+        if len(inputs[name]) < 10 and given:
+            inputs[name].append(given[0].detach().clone())
 
     hooks = [
         model.get_submodule(name).register_forward_pre_hook(
-            lambda _, arguments, name=name: note(name, arguments)
+            lambda _, arguments, keywords, name=name: note(name, arguments, keywords),
+            with_kwargs=True,
         )
         for name in layers
     ]
@@ -530,10 +584,11 @@ def observe_wiring(network: Any, challenge: Challenge) -> WiringObservation:  # 
     if not callable(network) or isinstance(network, nn.Module):
         seen.problem = Problem("build", "NotAClass", f"a {type(network).__name__} object")
         return seen
+    layers = set().union(*map(_layers, challenge.trials))
     with quiet():
         for index, trial in enumerate(challenge.trials):
             try:
-                _observe_trial(network, index, trial, _seeds(challenge), seen)
+                _observe_trial(network, index, trial, layers, _seeds(challenge), seen)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

@@ -45,6 +45,7 @@ PROJECTION_SIZES = (
     Size(_projected(4, 4, stride=1), examples=6, scale=0.01),
     Size(_projected(5, 5, stride=3), examples=9),
     Size(_projected(3, 6, stride=2), examples=8),
+    Size(_projected(2, 5), examples=7),
     Size(_projected(8, 16, stride=2), examples=10),
 )
 

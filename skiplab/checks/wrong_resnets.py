@@ -171,6 +171,7 @@ def _projection_mistakes(f: PostActivation, name: str) -> list[Misconception]:
         changed = PROJECTION.replace(conv, projection)
         return init(changed.replace("stride != 1 or in_channels != out_channels", condition))
 
+    grow = "Ask whether the channels change, not whether they grow. " + INIT
     matches = "Where stride is 1 and the channels stay, the shortcut is the input itself. "
     plain = "self.projection is the convolution itself, or nn.Identity(). " + SHORTCUT
     return [
@@ -228,10 +229,52 @@ def _projection_mistakes(f: PostActivation, name: str) -> list[Misconception]:
         Misconception(
             "projection-when-more-channels",
             "projection missing",
-            "there is no projection where the channels become fewer: only more are thought of",
-            "Ask whether the channels change, not whether they grow.",
+            "there is no projection where the channels alone become fewer: only more are thought "
+            "of",
+            grow,
+            right,
+            head=instead(conv, "stride != 1 or in_channels < out_channels"),
+        ),
+        Misconception(
+            "projection-when-fewer-channels",
+            "projection missing",
+            "there is no projection where the channels alone become more: only fewer are thought "
+            "of",
+            grow,
+            right,
+            head=instead(conv, "stride != 1 or in_channels > out_channels"),
+        ),
+        Misconception(
+            "projection-when-more-channels-or-stride-2",
+            "projection missing",
+            "there is no projection for a stride of 3, nor where the channels become fewer",
+            "Ask whether the stride is 1, and whether the channels stay.",
             right,
             head=instead(conv, "stride == 2 or in_channels < out_channels"),
+        ),
+        Misconception(
+            "projection-only-when-more-channels",
+            "projection missing",
+            "there is a projection only where the channels become more",
+            "There are two ways for a shape to change. " + grow,
+            right,
+            head=instead(conv, "in_channels < out_channels"),
+        ),
+        Misconception(
+            "projection-only-when-stride-2",
+            "projection missing",
+            "there is a projection only where the stride is 2",
+            "There are two ways for a shape to change, and other strides than 2. " + INIT,
+            right,
+            head=instead(conv, "stride == 2"),
+        ),
+        Misconception(
+            "projection-and-identity-swapped",
+            "projection missing",
+            "the convolution is made where the shapes match, and nn.Identity() where they do not",
+            "Read the condition aloud: when does the shape change?",
+            right,
+            head=instead(conv, "stride == 1 and in_channels == out_channels"),
         ),
         Misconception(
             "projection-always",
@@ -285,8 +328,9 @@ def _projection_mistakes(f: PostActivation, name: str) -> list[Misconception]:
         Misconception(
             "projection-linear",
             "projection made wrongly",
-            "the projection is a linear layer, which works on the last dimension: the length",
-            "A convolution of size 1 works on the channels, at each place.",
+            "the projection is a linear layer, where a convolution of size 1 is asked for",
+            "A linear layer works on the last dimension, the length. A convolution of size 1 works "
+            "on the channels, at each place.",
             right,
             head=instead("nn.Linear(in_channels, out_channels, bias=False)"),
         ),
