@@ -51,7 +51,7 @@ SUMS = {
 
 
 IMPORTS = (
-    "import functools, logging, operator, sys, warnings\n"
+    "import collections, copy, functools, itertools, logging, operator, sys, warnings\n"
     "import torch.nn.functional as F\nimport torch.utils.checkpoint\n\n\n"
 )
 
@@ -224,6 +224,49 @@ def _made_otherwise(exercise):
     }
 
 
+# More ways to write one layer and its ReLU, for the blocks and the networks made of them.
+MORE_STEPS = {
+    "absolute-value": "X = {layer}(X)\nX = (X + X.abs()) / 2",
+    "set-to-0": "X = {layer}(X)\nX[X < 0] = 0",
+    "masked-fill": "X = {layer}(X)\nX = X.masked_fill(X < 0, 0)",
+    "minus-negative-part": "X = {layer}(X)\nX = X - X.clamp(max=0)",
+    "plus-relu-of-minus": "X = {layer}(X)\nX = X + F.relu(-X)",
+    "largest-of-two": "X = {layer}(X)\nX = torch.stack([X, torch.zeros_like(X)]).amax(dim=0)",
+    "elu-of-0": "X = F.elu({layer}(X), alpha=0)",
+    "in-place-method": "X = {layer}(X)\nX.relu_()",
+    "own-autograd": "X = OwnReLU.apply({layer}(X))",
+    "compiled-by-torchscript": "X = scripted({layer}(X))",
+    "baddbmm": "X = self.relu(torch.baddbmm({layer}.bias[None, None], X[None], "
+    "{layer}.weight.T[None])[0])",
+    "convolution": "X = self.relu(F.conv1d(X[:, :, None], {layer}.weight[:, :, None], "
+    "{layer}.bias)[:, :, 0])",
+    "feature-by-feature": "X = self.relu(torch.stack([X @ w + b for w, b in "
+    "zip({layer}.weight, {layer}.bias)], dim=1))",
+    "column-of-ones": "X = self.relu(torch.cat([X, X.new_ones(len(X), 1)], 1) @ "
+    "torch.cat([{layer}.weight, {layer}.bias[:, None]], 1).T)",
+    "example-by-example": "X = self.relu(torch.cat([{layer}(x) for x in X.split(1)]))",
+    "vmap": "X = torch.func.vmap(lambda x: self.relu({layer}(x)))(X)",
+    "functional-call": "X = self.relu(torch.func.functional_call({layer}, "
+    "dict({layer}.named_parameters()), (X,)))",
+    "newer-checkpoint": "X = torch.utils.checkpoint.checkpoint(\n"
+    "    lambda h: self.relu({layer}(h)), X, use_reentrant=False\n)",
+}
+OWN_RELU = """class OwnReLU(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, Z):
+        ctx.save_for_backward(Z)
+        return Z.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (Z,) = ctx.saved_tensors
+        return gradient * (Z > 0)
+
+
+"""
+SCRIPTED = 'scripted = torch.jit.CompilationUnit("def f(Z):\\n    return Z.relu()\\n").f\n\n\n'
+
+
 # How the sum of a block may be written, where D is what is added and S the input.
 BLOCK_SUMS = {
     "plain": "return S + D",
@@ -235,6 +278,13 @@ BLOCK_SUMS = {
     "sum-builtin": "return sum([D, S])",
     "minus-minus": "return S - (-D)",
     "overwritten-afterwards": "X = S + D\nreturn X",
+    "minus-with-factor": "return torch.sub(S, D, alpha=-1)",
+    "addcmul": "return torch.addcmul(S, torch.ones_like(D), D)",
+    "twice-the-middle": "return 2 * torch.lerp(S, D, 0.5)",
+    "in-place-on-a-product": "D = 1 * D\nD += S\nreturn D",
+    "matched": "match S.ndim:\n    case 1:\n        raise ValueError(S.shape)\nreturn S + D",
+    "into-an-empty-one": "Y = torch.empty_like(S)\nY[:] = S\nY += D\nreturn Y",
+    "history-kept": "self.__dict__.setdefault('kept', []).append(S)\nreturn S + D",
 }
 # How alpha may be made.
 ALPHAS = {
@@ -246,6 +296,26 @@ ALPHAS = {
     "told-to-learn": "nn.Parameter(torch.zeros(1), requires_grad=True)",
     "set-to-0": "nn.Parameter(nn.init.zeros_(torch.empty(1)))",
     "minus-0": "nn.Parameter(-torch.zeros(1))",
+    "float64-number": "nn.Parameter(torch.tensor(0.0, dtype=torch.float64))",
+    "times-0": "nn.Parameter(0 * torch.randn(1))",
+    "legacy": "nn.Parameter(torch.Tensor([0]))",
+    "filled": "nn.Parameter(torch.empty(1).fill_(0))",
+    "part-of-more": "nn.Parameter(torch.zeros(5)[:1])",
+    "parameter-set-to-0": "nn.init.zeros_(nn.Parameter(torch.empty(1)))",
+    "two-names": "nn.Parameter(torch.zeros(1))\n        self.scale = self.alpha",
+    "set-later": "nn.Parameter(torch.ones(1))\n        self.alpha.data.zero_()",
+    "copied": "copy.deepcopy(nn.Parameter(torch.zeros(1)))",
+}
+# How alpha may be used; Z is the output of the ReLU.
+WITH_ALPHA = {
+    "addcmul": "return torch.addcmul(X, self.alpha, Z)",
+    "lerp": "return torch.lerp(X, X + Z, self.alpha)",
+    "method": "return self.alpha.mul(Z).add(X)",
+    "expanded": "return X + self.alpha.expand(X.shape) * Z",
+    "squeezed": "return X + self.alpha.squeeze() * Z",
+    "diagonal": "return X + F.linear(Z, self.alpha * torch.eye(X.shape[1]))",
+    "minus-minus-alpha": "return X - (-self.alpha) * Z",
+    "shown": "print('alpha', self.alpha.item())\nreturn X + self.alpha * Z",
 }
 
 
@@ -261,6 +331,9 @@ def _blocks(exercise):
         add(
             style, ["S = X", *step.format(layer="self.layer").splitlines(), f"return S + {factor}X"]
         )
+    for style, step in MORE_STEPS.items():
+        lines = ["S = X", *step.format(layer="self.layer").splitlines(), f"return S + {factor}X"]
+        add(style, lines, before=OWN_RELU + SCRIPTED)
     for style, total in BLOCK_SUMS.items():
         branch = f"D = {factor}self.relu(self.layer(X))"
         add(f"sum-{style}", ["S = X", branch, *total.splitlines()])
@@ -310,6 +383,8 @@ def _blocks(exercise):
             ),
         )
         add("alpha-inside-the-branch", ["return X + (self.relu(self.layer(X)) * self.alpha)"])
+        for style, total in WITH_ALPHA.items():
+            add(f"with-alpha-{style}", ["Z = self.relu(self.layer(X))", *total.splitlines()])
     return found | _made_otherwise(exercise)
 
 
@@ -321,6 +396,29 @@ HOLDERS = {
     "from-2-to-depth": "nn.ModuleList([block(width) for k in range(2, depth)])",
     "by-keyword": "nn.ModuleList([block(width=width) for _ in range(depth - 2)])",
     "map": "nn.ModuleList(map(block, [width] * (depth - 2)))",
+    # nn.Sequential may give its modules names of its own
+    "named": "nn.Sequential(collections.OrderedDict("
+    "(f'block_{k}', block(width)) for k in range(depth - 2)))",
+    "added-with-names": "nn.Sequential()\n        for k in range(1, depth - 1):\n"
+    "            self.blocks.add_module(str(k), block(width))",
+    "sliced": "nn.Sequential(*[block(width) for _ in range(depth)])[1:-1]",
+    "inserted": "nn.ModuleList()\n        for _ in range(depth - 2):\n"
+    "            self.blocks.insert(0, block(width))",
+    "extended": "nn.ModuleList()\n"
+    "        self.blocks.extend([block(width) for _ in range(depth - 2)])",
+    "added-up": "nn.ModuleList()\n        while len(self.blocks) < depth - 2:\n"
+    "            self.blocks += [block(width)]",
+    "cut": "nn.ModuleList(block(width) for _ in range(depth))\n        del self.blocks[-2:]",
+    "replaced": "nn.ModuleList([nn.Identity()] * (depth - 2))\n"
+    "        for k in range(depth - 2):\n            self.blocks[k] = block(width)",
+    "copied": "nn.ModuleList(copy.deepcopy(b) for b in [block(width)] * (depth - 2))",
+    "endless": "nn.ModuleList(itertools.islice(iter(lambda: block(width), None), depth - 2))",
+    "known-twice": "nn.ModuleList(block(width) for _ in range(depth - 2))\n"
+    "        for k, made in enumerate(self.blocks):\n            setattr(self, f'b{k}', made)",
+    "own-kind-of-list": "type('Blocks', (nn.ModuleList,), {})("
+    "[block(width) for _ in range(depth - 2)])",
+    "from-the-first-layer": "nn.Sequential(*[block(self.first.out_features) "
+    "for _ in range(2, depth)])",
 }
 # … and gone through.
 ROUNDS = {
@@ -333,6 +431,17 @@ ROUNDS = {
     "while": "k = 0\nwhile k < len(self.blocks):\n    X = self.blocks[k](X)\n    k += 1",
     "history": "H = [X]\nfor b in self.blocks:\n    H.append(b(H[-1]))\nX = H[-1]",
     "forward-method": "for b in self.blocks:\n    X = b.forward(X)",
+    "recursion": "def through(h, all):\n    return through(all[0](h), all[1:]) if all else h\n"
+    "X = through(X, list(self.blocks))",
+    "iterator": "turns = iter(self.blocks)\nwhile (b := next(turns, None)) is not None:\n"
+    "    X = b(X)",
+    "accumulate": "*_, X = itertools.accumulate(self.blocks, lambda h, b: b(h), initial=X)",
+    "queue": "left = collections.deque(self.blocks)\nwhile left:\n    X = left.popleft()(X)",
+    "by-path": "for k in range(len(self.blocks)):\n    X = self.get_submodule(f'blocks.{k}')(X)",
+    "checkpointed": "for b in self.blocks:\n"
+    "    X = torch.utils.checkpoint.checkpoint(b, X, use_reentrant=False)",
+    "sizes-kept": "self.sizes = []\nfor b in self.blocks:\n    X = b(X)\n"
+    "    self.sizes.append(X.norm().item())",
 }
 
 
@@ -349,6 +458,10 @@ def _nets(exercise):
     rounds = {name: lines.splitlines() for name, lines in ROUNDS.items()}
     for style, step in STEPS.items():
         add(style, [*step.format(layer="self.first").splitlines(), *rounds["loop"], last])
+    for style, step in MORE_STEPS.items():
+        if "feature" not in style:  # slow, and the same as in a block
+            lines = [*step.format(layer="self.first").splitlines(), *rounds["loop"], last]
+            add(style, lines, before=OWN_RELU + SCRIPTED)
     for style, lines in rounds.items():
         add(f"blocks-{style}", [first, *lines, last])
     for style, holder in HOLDERS.items():

@@ -53,7 +53,7 @@ NET_SIZES = (
     Size(_net_size(5, "LinearBlock", 8, 8, 8), examples=6),
     Size(_net_size(4, "LinearBlock", 5, 3, 7), examples=9, scale=100.0),
     Size(_net_size(3, "LinearBlock", 4, 1, 6), examples=7, scale=0.01),
-    Size({"depth": 7, "block": "PlainBlock"}, examples=9),  # and the default sizes
+    Size({"depth": 30, "block": "PlainBlock"}, examples=9),  # the deepest, and the default sizes
 )
 
 

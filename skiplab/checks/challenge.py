@@ -228,11 +228,49 @@ def draw_buffers(network: nn.Module, generator: torch.Generator, scale: float) -
     return buffers
 
 
+def find_module(network: nn.Module, path: str) -> nn.Module | None:
+    """Find a module inside of a network.
+
+    Args:
+        network: the network.
+        path: names with dots between them, "" for the network itself. A number is a place in an
+            `nn.ModuleList` or `nn.Sequential`: the latter may give its modules names of its own.
+
+    Returns:
+        The module; None where there is none.
+    """
+    found: nn.Module | None = network
+    for part in path.split(".") if path else []:
+        inside = found._modules
+        if part.isdigit():
+            listed = isinstance(found, nn.ModuleList | nn.Sequential) and int(part) < len(inside)
+            found = [*inside.values()][int(part)] if listed else None
+        else:
+            found = inside.get(part)
+        if found is None:
+            return None
+    return found
+
+
+def find_parameter(network: nn.Module, name: str) -> nn.Parameter | None:
+    """Find a parameter by its name, the path of its module before the last dot; None if none."""
+    path, _, own = name.rpartition(".")
+    module = find_module(network, path)
+    return None if module is None else module._parameters.get(own)
+
+
 def load_weights(network: nn.Module, weights: Weights, buffers: Weights | None = None) -> None:
-    """Copy weights into the parameters of the same names, and buffers into the buffers."""
+    """Copy weights into the parameters of the same names, and buffers into the buffers.
+
+    Raises:
+        AttributeError: there is no parameter, or no buffer, of such a name.
+    """
     with torch.no_grad():
         for name, values in weights.items():
-            network.get_parameter(name).copy_(values)
+            parameter = find_parameter(network, name)
+            if parameter is None:
+                raise AttributeError(f"there is no parameter {name}")
+            parameter.copy_(values)
         for name, values in (buffers or {}).items():
             network.get_buffer(name).copy_(values)
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from skiplab.checks.challenge import Challenge, TrainingChallenge, Trial, construct, load_weights
 from skiplab.checks.exercise import KEPT, Exercise, Misconception
 from skiplab.checks.observe import (
+    LARGER,
     Problem,
     Run,
     TrainingObservation,
@@ -58,8 +59,7 @@ CLEARLY = 0.75  # "clearly below": at most this part of the rival's loss
 
 RELATIVE_TOLERANCE = 1e-4
 ABSOLUTE_TOLERANCE = 2e-5  # in units of the largest expected number
-
-HOLDERS = ("[ModuleList]", "[ModuleDict]")  # PyTorch's modules that cannot be called
+FEW = 6  # names in one message
 
 
 def _wrapped(message: str) -> str:
@@ -145,7 +145,7 @@ def _problem_in_short(problem: Problem) -> tuple[Any, ...]:
     "The size of tensor a (7) must match the size of tensor b (14)" is the same as b and a.
     """
     first = problem.message.partition("\n")[0]
-    return problem.kind, problem.phase, sorted(re.findall(r"\d+", first))
+    return problem.kind, problem.phase, sorted(re.findall(r"\d+", first)) or first
 
 
 def _same_run(seen: Run, expected: Run, statistics: bool = False) -> bool:
@@ -304,20 +304,27 @@ def _matching(
 def _made_alike(exercise: Exercise, seed: int, seen: WiringObservation) -> Misconception | None:
     """Find the first catalogued misconception that goes wrong in the making as this one did."""
     last = len(exercise.sizes) - 1
-    mine = _making(replace(seen, missing_in=[k for k in seen.missing_in if k < last]))
+    mine = _making(seen, last)
     for wrong in exercise.misconceptions:
         if wrong.head:
             other = _seen_of(exercise, wrong, seed)
-            if _making(other) == mine:
+            if _making(other, last) == mine and not _is_well_made(exercise, other, last):
                 return wrong
     return None
 
 
-def _making(seen: WiringObservation) -> tuple[Any, ...]:
-    """What was seen of a network before its first call."""
+def _making(seen: WiringObservation, trials: int) -> tuple[Any, ...]:
+    """What was seen of a network before its first call, in so many trials."""
     problem = seen.problem and (seen.problem.kind, seen.problem.phase, seen.problem.message)
-    starts = {name: values[0] for name, values in seen.starts.items()}
-    return problem, seen.missing, seen.missing_in, starts
+    starts = {name: values[:trials] for name, values in seen.starts.items()}
+    return problem, seen.missing, [k for k in seen.missing_in if k < trials], starts
+
+
+def _is_well_made(exercise: Exercise, seen: WiringObservation, trials: int) -> bool:
+    """Whether nothing went wrong before the first call, in so many trials."""
+    wanted = {name: [value] * trials for name, value in exercise.starts.items()}
+    starts = {name: values[:trials] for name, values in seen.starts.items()}
+    return not seen.problem and not seen.missing and starts == wanted
 
 
 def _alike_at_a_glance(
@@ -371,6 +378,11 @@ def _numbers(values: Iterable[float]) -> str:
     return ", ".join(f"{value:.4g}" for value in values)
 
 
+def _few(names: list[str]) -> str:
+    """Name a few of many."""
+    return ", ".join(names[:FEW]) + (", …" if len(names) > FEW else "")
+
+
 def _sizes_in_words(trial: Trial) -> str:
     return ", ".join(f"{name}={value}" for name, value in trial.arguments.items())
 
@@ -381,8 +393,22 @@ def _call_in_words(challenge: Challenge, run: Run) -> str:
     sizes = _sizes_in_words(trial)
     examples = len(trial.batches[int(run.call[0])].X)
     mode = "train mode" if "train" in run.call else "eval mode"
-    mode += " without gradients" if "no_grad" in run.call else ""
-    return f"a batch of {examples} in {mode}, {sizes}"
+    mode += " without gradients" if "no_grad" in run.call or _is_larger(run) else ""
+    other = f", with weights {LARGER} times as large" if _is_larger(run) else ""
+    if _is_at_zero(run):
+        numbers = [name for name, values in trial.weights.items() if values.dim() == 0]
+        other = f", with {', '.join(numbers)} at 0"
+    return f"a batch of {examples} in {mode}, {sizes}{other}"
+
+
+def _is_larger(run: Run) -> bool:
+    """Whether the weights were larger than those of the trial."""
+    return run.call.endswith(" larger")
+
+
+def _is_at_zero(run: Run) -> bool:
+    """Whether the parameters that are single numbers were 0."""
+    return run.call.endswith(" at 0")
 
 
 def _problem_in_words(problem: Problem) -> str:
@@ -426,9 +452,9 @@ class _Look:
         for problem in problems:
             if problem is None or problem.kind != "NotImplementedError":
                 continue
-            if any(holder in problem.message for holder in HOLDERS):
-                continue  # a forward called it, so there is one
             if 'missing the required "forward"' in problem.message:
+                if f"[{name}]" not in problem.message:
+                    continue  # of another module, such as an nn.ModuleList that is called
                 return (
                     f"{name} has no forward.\n"
                     "  where     the line `def forward(self, X):`: its spelling, and its "
@@ -436,7 +462,9 @@ class _Look:
                 )
             where = "__init__" if problem.phase == "build" else "forward"
             # The stub raises it bare; PyTorch's own say what is not implemented.
-            if problem.code.startswith("raise NotImplementedError") or not problem.message:
+            if problem.phase != "backward" and (
+                problem.code.startswith("raise NotImplementedError") or not problem.message
+            ):
                 return (
                     f"{name}.{where} is not implemented yet.\n"
                     "  where     the answer cell: put your code in place of "
@@ -471,7 +499,8 @@ class _Look:
                 return (
                     f"{name}: {parameter} does not start at {wanted:g}.\n"
                     f"  seen      {_numbers(started)}, in networks of "
-                    f"{len(self.challenge.trials)} sizes\n{where}"
+                    f"{len(self.challenge.trials)} sizes\n"
+                    f"  where     the line of __init__ that makes {parameter}."
                 )
         return ""
 
@@ -486,17 +515,18 @@ class _Look:
         if not broken:
             return ""
         run = broken[0]
+        if not run.problem.line and any(earlier.weights_changed for earlier in self.seen.runs):
+            return self.pure()  # what was changed cannot be looked at again
         hint = "where     that line."
-        is_shape = any(word in run.problem.message for word in ("shape", "size", "dimension"))
+        is_shape = re.search(r"(shape|size|dimension).*\d", run.problem.message)
+        if not run.problem.code:
+            hint = "where     forward: it is called with X alone, and is to return a tensor."
         if is_shape:
             hint = "where     that line, and the shapes of what it is given."
-        if any(holder in run.problem.message for holder in HOLDERS):
-            hint = (
-                "where     that line: an nn.ModuleList holds modules and cannot be called. Call "
-                "them one by one in a loop, or keep them in an nn.Sequential."
-            )
         healthy = {run.trial for run in self.seen.runs} - {run.trial for run in broken}
-        found = self._misused() if 0 in healthy else self._given_wrong() if is_shape else ""
+        found = self._given_wrong() if is_shape else ""
+        if 0 in healthy:
+            found = self._extra() or self._misused()
         if found:
             hint = f"where     {found}"
         elif healthy:
@@ -536,18 +566,21 @@ class _Look:
     def pure(self) -> str:
         for run in self.seen.runs:
             if run.input_changed or run.weights_changed:
-                what = "its input" if run.input_changed else ", ".join(run.weights_changed)
+                what = "its input" if run.input_changed else _few(run.weights_changed)
+                made = "" if run.input_changed else ", or layers and parameters that forward makes"
                 return (
                     f"{self.exercise.name}.forward changes {what}.\n"
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
                     "  where     what is done in place: a name ending in an underscore, "
-                    "+= and the like, .data."
+                    f"+= and the like, .data{made}."
                 )
         return ""
 
     def repeatable(self) -> str:
         outputs = _outputs(self.seen)
         for run in self.seen.runs:
+            if _is_larger(run) or _is_at_zero(run):
+                continue
             number, mode, *_ = run.call.split()
             before = outputs[run.trial, f"{number} {mode.replace('no_grad', 'eval')}"]
             if not close(run.output, before):
@@ -555,8 +588,9 @@ class _Look:
                 return (
                     f"{self.exercise.name} gives two outputs for the same input and weights.\n"
                     f"  fed       {_call_in_words(self.challenge, run)}, more than once\n"
-                    f"  where     {grad * ('no_grad' in run.call)}anything random in forward, a "
-                    "layer made in it, and attributes of self that forward changes."
+                    f"  where     {grad * ('no_grad' in run.call)}anything random in forward, the "
+                    "time, a layer made in it, and what it keeps from one call to the next, such "
+                    "as attributes of self that it changes."
                 )
         return ""
 
@@ -567,8 +601,8 @@ class _Look:
                 f"{self.exercise.name} gives an example another output in a batch than alone.\n"
                 "  seen      the first example gives one output alone, another one in a batch\n"
                 "  where     what lets examples change each other: anything that works over the "
-                f"first dimension (mean, sum, max, an index, a reshape){norms}, or an attribute of "
-                "self that forward changes."
+                f"first dimension (mean, sum, max, an index, a reshape){norms}, or asks how many "
+                "examples there are; or an attribute of self that forward changes."
             )
         return ""
 
@@ -580,7 +614,7 @@ class _Look:
                     f"{self.exercise.name} computes something else than the wiring asked for.\n"
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
                     f"{_first_difference(run.output, right)}\n"
-                    f"  where     {self._where()}"
+                    f"  where     {self._extra() or self._where_only_some() or self._where()}"
                 )
         return ""
 
@@ -598,17 +632,58 @@ class _Look:
                 )
         return ""
 
+    def _extra(self) -> str:
+        """Say which parameters the output depends on, though the exercise does not have them."""
+        if not self.seen.extra_used:
+            return ""
+        return (
+            "the parameters that the exercise does not have, which your output depends on: "
+            f"{_few(self.seen.extra_used)}."
+        )
+
+    def _where_only_some(self) -> str:
+        """Say what the wrong calls have in common, where what the layers were given shows nothing.
+
+        That was noted in one call, which may have been right.
+        """
+        wrong = [
+            run
+            for run in self.seen.runs
+            if not close(run.output, self.expected[run.trial, run.call].output)
+        ]
+        if any((run.trial, run.call) == (0, "1 eval") for run in wrong):
+            return ""
+        if all(_is_larger(run) for run in wrong):
+            return (
+                "what forward keeps from one call to the next, such as outputs or copies of "
+                "weights, and what it does to large numbers."
+            )
+        in_train = {"train" in run.call for run in wrong}
+        if len(in_train) == 1:
+            mode, other = ("train", "eval") if in_train == {True} else ("eval", "train")
+            return f"what forward does in {mode} mode: in {other} mode its outputs are right."
+        if all(run.trial > 0 for run in wrong):
+            fine = _sizes_in_words(self.challenge.trials[0])
+            return (
+                f"what depends on the size, or on how large the numbers are: with {fine} the "
+                "outputs are right."
+            )
+        batches = self.challenge.trials[0].batches
+        counts = {len(batches[int(run.call[0])].X) for run in wrong if run.trial == 0}
+        if right := {len(batch.X) for batch in batches} - counts:
+            return (
+                "what depends on the number of examples: with "
+                f"{max(right)} of them the outputs are right."
+            )
+        return (
+            "what depends on how many examples there are, on how large the numbers are, or on "
+            "earlier calls: for some inputs the outputs are right."
+        )
+
     def _where(self) -> str:
         """Say where a wrong value comes from, by what each layer is given."""
-        if self.seen.extra_used:
-            return (
-                "the parameters that the exercise does not have, which your output depends on: "
-                f"{', '.join(self.seen.extra_used)}."
-            )
         if misused := self._misused():
             return misused
-        if elsewhere := self._right_where_traced():
-            return elsewhere
         if wrong := self._given_wrong():
             return wrong
         unused = [name for name in self.layer_inputs if not self.seen.layer_inputs.get(name)]
@@ -650,45 +725,20 @@ class _Look:
             for name in run.gradients or {}
         )
 
-    def _right_where_traced(self) -> str:
-        """Say which calls go wrong, if that in which the layers were watched does not."""
-        wrong = [
-            run
-            for run in self.seen.runs
-            if run.output is not None
-            and not close(run.output, self.expected[run.trial, run.call].output)
-        ]
-        if any((run.trial, run.call) == (0, "1 eval") for run in wrong):
-            return ""
-        in_train = {"train" in run.call for run in wrong}
-        if len(in_train) == 1:
-            mode, other = ("train", "eval") if in_train == {True} else ("eval", "train")
-            return f"what forward does in {mode} mode: in {other} mode its outputs are right."
-        if all(run.trial > 0 for run in wrong):
-            sizes = _sizes_in_words(self.challenge.trials[0])
-            return (
-                f"what makes this call another than those with {sizes}, which are right: the size, "
-                "or how large the inputs are."
-            )
-        batches = self.challenge.trials[0].batches
-        counts = {len(batches[int(run.call[0])].X) for run in wrong if run.trial == 0}
-        if right := {len(batch.X) for batch in batches} - counts:
-            return (
-                "what depends on the number of examples: with "
-                f"{max(right)} of them the outputs are right."
-            )
-        return "what depends on the mode, the size or the number of examples: some calls are right."
-
     def _misused(self) -> str:
         """Say which layer is called too often or, while others are called, not at all."""
         called = {name: len(inputs) for name, inputs in self.seen.layer_inputs.items()}
+        if not called:
+            return ""
         if not any(called.values()):
             if any(map(self._is_alive, called)):
                 return (
                     "each line of forward: it uses the numbers of the layers without calling "
                     f"self.{next(iter(called))}(…), so what each is given is not seen."
                 )
-            return "each line of forward: the layers of self are not called in it."
+            return (
+                "each line of forward: in the call that was looked at, it calls no layer of self."
+            )
         for name, inputs in self.layer_inputs.items():
             if called.get(name) and called[name] != len(inputs):
                 return f"{name}: it is used {called[name]} times, not {len(inputs)}."
@@ -710,15 +760,15 @@ class _Look:
             wrong = [key for key, value in right.items() if not close(got.get(key), value)]
             if wrong:
                 none = [key for key in wrong if got.get(key) is None or not got[key].any()]
-                seen = (
-                    f"no gradient at {', '.join(none)}" if none else f"wrong at {', '.join(wrong)}"
-                )
+                seen = f"no gradient at {_few(none)}" if none else f"wrong at {_few(wrong)}"
+                at_zero = ", or asks whether a number is 0" if _is_at_zero(run) else ""
                 return (
                     f"{name} gives the right output, but the wrong gradient.\n"
                     f"  seen      {seen}\n"
                     f"  fed       {_call_in_words(self.challenge, run)}\n"
                     "  where     anything that leaves the graph (detach, .data, no_grad, .numpy(), "
-                    ".item(), torch.tensor(…), copies of layers) or changes gradients (hooks)."
+                    ".item(), torch.tensor(…), copies of layers, requires_grad) or changes "
+                    f"gradients (hooks, backward){at_zero}."
                 )
         return ""
 
@@ -728,7 +778,7 @@ class _Look:
             return "what is done in place: a tensor that the gradient needs was changed."
         if "second time" in problem.message:
             return "what is kept from one call to the next: its gradient was computed already."
-        return "what is not PyTorch's own on the way from the input to the output."
+        return "what autograd cannot go back through, as the error says."
 
 
 def wiring_lines(exercise: Exercise) -> dict[str, str]:

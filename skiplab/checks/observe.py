@@ -12,10 +12,12 @@ import io
 import linecache
 import logging
 import random
+import re
+import sysconfig
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import torch
 from torch import Tensor, nn
 
 from skiplab.checks.challenge import (
+    GIVEN,
     Arguments,
     Batch,
     Challenge,
@@ -32,12 +35,22 @@ from skiplab.checks.challenge import (
     Trial,
     Weights,
     construct,
+    find_module,
+    find_parameter,
     load_weights,
 )
 from skiplab.lesson.tracing import TracingError, Wiring, trace_wiring
 from skiplab.lesson.training import train_model
 
-LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+# Code that is none of the student's.
+LIBRARIES = (
+    str(Path(torch.__file__).parent),
+    str(Path(__file__).parents[1]),
+    *(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")),
+    "<frozen ",
+)
+# How much larger the weights are in a call that tells whether the output follows them.
+LARGER = 4
 
 
 @dataclass
@@ -65,14 +78,15 @@ class Run:
 
     Attributes:
         trial: index of the trial.
-        call: what was done: a batch's index and a mode, as in "1 train" or "0 eval again".
+        call: what was done: a batch's index and a mode, as in "1 train" or "0 eval again"; in
+            "1 eval larger" and "1 train at 0" the weights were others.
         problem: the exception, if there was one.
         returned: class name of what was returned, "Tensor" if all is well.
         output: the tensor returned, if it was one.
         attached: whether the output carries a graph for gradients.
         input_changed: whether the call changed its input.
         input_after: what the input is after the call, if it changed.
-        weights_changed: the parameters that the call changed.
+        weights_changed: the parameters that the call changed, or put others in the place of.
         buffers: buffer name -> values after the call, of those that the trial gives values to.
         gradients: "X" and parameter name -> gradient, None where none arrived; the dictionary is
             None where gradients were not asked for or could not be.
@@ -102,7 +116,8 @@ class WiringObservation:
         missing_in: the trials in which there are such.
         runs: the calls of `forward`.
         layer_inputs: layer -> what it was called with in turn, in one call of `forward`.
-        extra_used: parameters that the exercise does not have and the output depends on.
+        extra_used: parameters that the exercise does not have and the output depends on, in the
+            first trial in which there are any.
         starts: parameter -> its value in a new network, for each trial; of those parameters that
             are single numbers.
     """
@@ -160,13 +175,11 @@ def quiet() -> Iterator[None]:
 
     A print or a warning is no mistake, but nbgrader takes anything on stderr for a failure.
     One thread is enough for networks this small, and two of them on a busy machine wait for each
-    other far longer than they compute. New layers are float32, whatever a cell above has set.
+    other far longer than they compute.
     """
     threads, level = torch.get_num_threads(), logging.root.manager.disable
-    dtype = torch.get_default_dtype()
     numpy_state, python_state = np.random.get_state(), random.getstate()
     torch.set_num_threads(1)
-    torch.set_default_dtype(torch.float32)
     try:
         with (
             contextlib.redirect_stdout(io.StringIO()),
@@ -183,37 +196,59 @@ def quiet() -> Iterator[None]:
     finally:
         logging.disable(level)
         torch.set_num_threads(threads)
-        torch.set_default_dtype(dtype)
         np.random.set_state(numpy_state)
         random.setstate(python_state)
 
 
 def _build(network: Callable[..., nn.Module], arguments: Arguments) -> nn.Module:
-    """Build the student's network on the CPU, whatever defaults are set."""
-    model = construct(network, arguments)
+    """Build the student's network on the CPU in float32, whatever defaults are set."""
+    return _build_and_tell(network, arguments)[0]
+
+
+@contextlib.contextmanager
+def _unset_is_nan() -> Iterator[None]:
+    """Fill new memory with NaN: `torch.empty` is 0 by chance only, and often enough."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    fills = torch.utils.deterministic.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warns)
+        torch.utils.deterministic.fill_uninitialized_memory = fills
+
+
+def _build_and_tell(
+    network: Callable[..., nn.Module], arguments: Arguments
+) -> tuple[nn.Module, dict[str, torch.dtype]]:
+    """Build it, and tell which of its parameters were not made in the type of the session."""
+    with _unset_is_nan():
+        model = construct(network, arguments)
     if not isinstance(model, nn.Module):
         raise TypeError(f"expected an nn.Module, got {type(model).__name__}")
-    return model.to(device="cpu")
+    usual = torch.get_default_dtype()
+    kinds = {name: each.dtype for name, each in model.named_parameters() if each.dtype != usual}
+    return model.to(device="cpu", dtype=torch.float32), kinds
 
 
-def _missing_parameters(model: nn.Module, weights: Weights, buffers: Weights) -> list[str]:
-    """List the parameters and buffers that are absent or of another shape."""
+def _missing_parameters(model: nn.Module, trial: Trial) -> list[str]:
+    """List the parameters and buffers that are absent, of another shape, or of the wrong block."""
     missing = []
-    parameters = _parameters(model)
+    weights, buffers = trial.weights, trial.buffers
+    parameters = _parameters(model, weights)
     for name, values in weights.items():
         if name not in parameters:
             missing.append(_in_place_of(model, name))
             continue
         if isinstance(parameters[name], nn.parameter.UninitializedParameter):
-            missing.append(f"{name} has no shape before the first call{_kind(model, name)}")
+            missing.append(f"{name} has no shape before the first call{_layer_kind(model, name)}")
             continue
         shape = tuple(_shaped(parameters[name], values).shape)
         if shape != tuple(values.shape):
             wanted = tuple(values.shape) if values.dim() else "of one number"
-            missing.append(f"{name} has shape {shape}, not {wanted}{_kind(model, name)}")
-        elif parameters[name].dtype != values.dtype:
-            kind = str(parameters[name].dtype).removeprefix("torch.")
-            missing.append(f"{name} is of {kind}, not float32")
+            missing.append(f"{name} has shape {shape}, not {wanted}{_layer_kind(model, name)}")
         elif not parameters[name].requires_grad:
             missing.append(f"{name} is not trained: its requires_grad is off")
     held = dict(model.named_buffers(remove_duplicate=False))
@@ -223,18 +258,14 @@ def _missing_parameters(model: nn.Module, weights: Weights, buffers: Weights) ->
         elif held[name].shape != values.shape:
             missing.append(f"{name} has shape {tuple(held[name].shape)}, not {tuple(values.shape)}")
     if not missing:
+        missing = _other_blocks(model, trial)
+    if not missing:
         names: dict[int, str] = {}
         for name in weights:
-            first = names.setdefault(id(parameters[name]), name)
+            first = names.setdefault(parameters[name].data_ptr(), name)
             if first != name:
                 missing.append(f"{name} is the same as {first}")
     return list(dict.fromkeys(missing))
-
-
-def _kind(model: nn.Module, name: str) -> str:
-    """Say of what type the layer of a parameter is; nothing of one that belongs to no layer."""
-    layer = name.rpartition(".")[0]
-    return f": {layer} is of type {type(model.get_submodule(layer)).__name__}" if layer else ""
 
 
 def _surplus_parameters(model: nn.Module, trial: Trial, layers: set[str]) -> list[str]:
@@ -248,7 +279,7 @@ def _surplus_parameters(model: nn.Module, trial: Trial, layers: set[str]) -> lis
     surplus = layers - _layers(trial)
     return [
         f"{name} is there, and should not be"
-        for name in _parameters(model)
+        for name, _ in model.named_parameters(remove_duplicate=False)
         if name.partition(".")[0] in surplus
     ]
 
@@ -258,29 +289,73 @@ def _layers(trial: Trial) -> set[str]:
     return {name.partition(".")[0] for name in trial.weights}
 
 
+def _other_blocks(model: nn.Module, trial: Trial) -> list[str]:
+    """List the blocks that are not of the class that the network was given for them."""
+    given = [GIVEN[value] for value in trial.arguments.values() if isinstance(value, str)]
+    paths = dict.fromkeys(
+        match[1] for name in trial.weights if (match := re.match(r"(.*?\.\d+)\.", name))
+    )
+    return [
+        f"{path} is of type {type(block).__name__}, not the {kind.__name__} that was given"
+        for kind in given
+        for path in paths
+        if not isinstance(block := find_module(model, path), kind)
+    ]
+
+
 def _in_place_of(model: nn.Module, name: str) -> str:
     """Say what there is where a parameter should be."""
     found: Any = model
+    of_class = False
     parts = name.split(".")
-    for number, part in enumerate(parts, start=1):
-        if isinstance(found, nn.Module) and not hasattr(found, part):
-            more = number < len(parts) - 1  # a layer is missed by its weight, what holds it by name
-            if number == len(parts) > 1:
-                inside = ", ".join(type(child).__name__ for child in found.children())
-                kind = type(found).__name__ + (f" of {inside}" if inside else "")
-                return f"{name} is not there: {'.'.join(parts[:-1])} is of type {kind}"
-            return f"{name} is not there" + (f", nor {'.'.join(parts[:number])}" if more else "")
-        holder, found = found, getattr(found, part)
-        # One that belongs to the class itself is told below.
-        is_own = inspect.getattr_static(type(holder), part, None) is not found
-        if isinstance(found, nn.Module) and is_own and part not in holder._modules:
-            return f"{'.'.join(parts[:number])} is there, and is not registered as a layer"
-        if number < len(parts) and not isinstance(found, nn.Module):
-            path, kind = ".".join(parts[:number]), type(found).__name__
-            return f"{path} is of type {kind}, which registers no layers"
-    if isinstance(found, nn.Parameter):
+    for number, part in enumerate(parts):
+        path = ".".join(parts[:number])
+        if not isinstance(found, nn.Module) and not _is_registered(found, model):
+            return f"{path} is of type {_kind(found)}, which registers no layers"
+        if part.isdigit() and not isinstance(found, nn.ModuleList | nn.Sequential):
+            return f"{path} is of type {_kind(found)}, not nn.ModuleList or nn.Sequential"
+        inside = find_module(found, part) if part.isdigit() else getattr(found, part, None)
+        if inside is None and (part.isdigit() or not hasattr(found, part)):
+            if path and not part.isdigit():
+                return f"{name} is not there: {path} is of type {_kind(found)}"
+            # A layer is missed by its weight, what holds it by name.
+            more = f", nor {'.'.join(parts[: number + 1])}" if number < len(parts) - 2 else ""
+            return f"{name} is not there{more}"
+        given = inspect.getattr_static(type(found), part, None)
+        of_class = of_class or isinstance(given, nn.Module | nn.Parameter)
+        found = inside
+    if not isinstance(found, nn.Parameter):
+        return f"{name} is of type {_kind(found)}, not nn.Parameter"
+    if of_class:
         return f"{name} belongs to the class, not to each {type(model).__name__} made of it"
-    return f"{name} is of type {type(found).__name__}, not nn.Parameter"
+    return f"{name} is not registered: parameters() does not have it under this name"
+
+
+def _is_registered(found: object, model: nn.Module) -> bool:
+    """Whether a plain list, or the like, holds layers that the network knows all the same."""
+    inside = found.values() if isinstance(found, dict) else found
+    if not isinstance(found, list | tuple | set | dict):
+        return False
+    layers = [layer for layer in inside if isinstance(layer, nn.Module)]
+    known = {id(parameter) for parameter in model.parameters()}
+    return bool(layers) and all(
+        id(parameter) in known for layer in layers for parameter in layer.parameters()
+    )
+
+
+def _layer_kind(model: nn.Module, name: str) -> str:
+    """Say of what type the layer of a parameter is; nothing of one that belongs to no layer."""
+    path = name.rpartition(".")[0]
+    return f": {path} is of type {type(find_module(model, path)).__name__}" if path else ""
+
+
+def _kind(found: object) -> str:
+    """Name the type of something, and of the modules that it holds."""
+    kind = type(found).__name__
+    if not isinstance(found, nn.Module):
+        return kind
+    inside = ", ".join(type(child).__name__ for child in found.children())
+    return kind + (f" of {inside}" if inside else "")
 
 
 def _shaped(tensor: Tensor, values: Tensor) -> Tensor:
@@ -290,26 +365,58 @@ def _shaped(tensor: Tensor, values: Tensor) -> Tensor:
 
 def _shared_parameters(model: nn.Module, other: nn.Module, weights: Weights) -> list[str]:
     """List the parameters that two networks, each made on its own, have in common."""
-    mine, others = _parameters(model), _parameters(other)
+    mine, others = _parameters(model, weights), _parameters(other, weights)
     return [
         f"{name} is one and the same in every {type(model).__name__}"
         for name in weights
-        if mine[name] is others.get(name)
+        if name in others and mine[name].data_ptr() == others[name].data_ptr()
     ]
 
 
-def _parameters(model: nn.Module) -> dict[str, nn.Parameter]:
-    """Find all parameters a network has at the moment, those with two names under both."""
-    return dict(model.named_parameters(remove_duplicate=False))
+def _of_another_type(
+    network: Callable[..., nn.Module], trial: Trial, kinds: dict[str, torch.dtype]
+) -> list[str]:
+    """List the parameters whose type of numbers keeps the network from its work.
+
+    A network is looked at in float32. One that has been made in another type need not be right
+    where others are in the type of the session.
+
+    Args:
+        network: the student's class.
+        trial: a trial.
+        kinds: the parameters that are of another type than the session's.
+    """
+    if not kinds:
+        return []
+    usual = torch.get_default_dtype()
+    try:
+        with torch.no_grad():
+            output = construct(network, trial.arguments)(trial.batches[0].X.to(usual, copy=True))
+        if not isinstance(output, Tensor) or output.dtype == usual:
+            return []
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        pass  # a layer of one type refuses numbers of another
+    names = [str(kind).removeprefix("torch.") for kind in (*kinds.values(), usual)]
+    return [
+        f"{name} holds {kind} numbers, not {names[-1]}"
+        for name, kind in zip(kinds, names, strict=False)
+    ]
 
 
-def _extra_parameters(
-    parameters: dict[str, nn.Parameter], weights: Weights
-) -> dict[str, nn.Parameter]:
+def _parameters(model: nn.Module, weights: Weights) -> dict[str, nn.Parameter]:
+    """Find the parameters of the exercise that a network has at the moment."""
+    found = {name: find_parameter(model, name) for name in weights}
+    return {name: parameter for name, parameter in found.items() if parameter is not None}
+
+
+def _extra_parameters(model: nn.Module, weights: Weights) -> dict[str, nn.Parameter]:
     """Find learnable parameters beyond those of the exercise, layers with a second name apart."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
     if parameters.keys() == weights.keys():
         return {}
-    known = {id(parameters.get(name)) for name in weights}
+    known = {id(parameter) for parameter in _parameters(model, weights).values()}
     extra = {}
     for name, parameter in parameters.items():
         if id(parameter) not in known:
@@ -331,7 +438,7 @@ def _randomise_extra(
     Returns:
         Whether there were any that had none.
     """
-    extra = _extra_parameters(_parameters(model), weights).values()
+    extra = _extra_parameters(model, weights).values()
     new = [parameter for parameter in extra if id(parameter) not in done]
     with torch.no_grad():
         for parameter in new:
@@ -340,18 +447,31 @@ def _randomise_extra(
     return bool(new)
 
 
-def _changed_weights(model: nn.Module, weights: Weights) -> list[str]:
-    """List the parameters whose values are not those given."""
-    parameters = _parameters(model)
+def _changed_weights(
+    model: nn.Module, weights: Weights, made: dict[str, nn.Parameter]
+) -> list[str]:
+    """List the parameters whose values are not those given, or that are not those once made.
+
+    An optimizer goes on with the parameters that it was given: it never hears of new ones.
+    """
+    parameters = _parameters(model, weights)
     return [
         name
         for name, values in weights.items()
-        if name not in parameters or not torch.equal(_shaped(parameters[name], values), values)
+        if name not in parameters
+        or parameters[name] is not made[name]
+        or not torch.equal(_shaped(parameters[name], values), values)
     ]
 
 
 def _call(
-    model: nn.Module, run: Run, X: Tensor, given: Tensor, trial: Trial, intact: bool = False
+    model: nn.Module,
+    run: Run,
+    X: Tensor,
+    given: Tensor,
+    trial: Trial,
+    made: dict[str, nn.Parameter],
+    intact: bool = False,
 ) -> Tensor | None:
     """Call the network once, fill in the run, and return the live output.
 
@@ -361,11 +481,12 @@ def _call(
         X: the input, a copy of `given`.
         given: what the input should still be after the call.
         trial: what the weights should be, before the call and after it, and the buffers before it.
+        made: the parameters that the network was made with.
         intact: whether the weights are known to be those, so that nobody need look.
     """
     try:
         # Compared rather than copied: nearly always they are still there from the call before.
-        changed = not intact and _changed_weights(model, trial.weights)
+        changed = not intact and _changed_weights(model, trial.weights, made)
         load_weights(model, trial.weights if changed else {}, trial.buffers)
         output = model(X)
     except KeyboardInterrupt:
@@ -377,7 +498,7 @@ def _call(
     run.input_changed = X.shape != given.shape or not torch.equal(X.detach(), given)
     if run.input_changed:
         run.input_after = X.detach().clone()
-    run.weights_changed = _changed_weights(model, trial.weights)
+    run.weights_changed = _changed_weights(model, trial.weights, made)
     if trial.buffers:
         held = dict(model.named_buffers(remove_duplicate=False))
         found = {name: held.get(name) for name in trial.buffers}
@@ -409,7 +530,7 @@ def _pull_back(
         except Exception as error:
             run.problem = describe_problem(error, "backward")
             return []
-    parameters = _parameters(model)
+    parameters = _parameters(model, weights)
     tensors = {"X": X} | {name: parameters.get(name) for name in weights}
     run.gradients = {
         name: None
@@ -419,7 +540,7 @@ def _pull_back(
     }
     return [
         name
-        for name, parameter in _extra_parameters(parameters, weights).items()
+        for name, parameter in _extra_parameters(model, weights).items()
         if parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
     ]
 
@@ -433,9 +554,9 @@ def _observe_trial(
     seen: WiringObservation,
 ) -> None:
     """Run one trial and add what was seen to the observation."""
-    model = _build(network, trial.arguments)
-    missing = _missing_parameters(model, trial.weights, trial.buffers)
-    missing += _surplus_parameters(model, trial, layers)
+    model, kinds = _build_and_tell(network, trial.arguments)
+    missing = _missing_parameters(model, trial) + _surplus_parameters(model, trial, layers)
+    missing = missing or _of_another_type(network, trial, kinds)
     if index == 0 and not missing:
         other = _build(network, trial.arguments)
         missing = _shared_parameters(model, other, trial.weights)
@@ -446,8 +567,9 @@ def _observe_trial(
         return
     for name, values in trial.weights.items():
         if values.dim() == 0:
-            start = float(model.get_parameter(name).detach())
+            start = float(find_parameter(model, name).detach())
             seen.starts.setdefault(name, []).append(start)
+    made = _parameters(model, trial.weights)
     randomised: set[int] = set()
     generator = torch.Generator().manual_seed(seeds[0])
     _randomise_extra(model, trial.weights, randomised, generator)
@@ -457,58 +579,74 @@ def _observe_trial(
         (type(module).train, type(module).zero_grad) == (nn.Module.train, nn.Module.zero_grad)
         for module in model.modules()
     )
+    extra_used: list[str] = []
 
     def call(
-        number: int, how: str, seed: int, X: Tensor | None = None
+        number: int, how: str, seed: int, X: Tensor | None = None, weights: Weights | None = None
     ) -> tuple[Run, Tensor | None]:
         nonlocal intact
         torch.default_generator.manual_seed(seed)
         run = Run(index, f"{number} {how}")
         given = trial.batches[number].X
         X = given.clone() if X is None else X
-        output = _call(model, run, X, given, trial, intact)
-        intact = plain and not (run.problem or run.weights_changed)
+        asked = trial if weights is None else replace(trial, weights=weights)
+        output = _call(model, run, X, given, asked, made, intact and weights is None)
+        intact = plain and weights is None and not (run.problem or run.weights_changed)
         seen.runs.append(run)
         return run, output
 
+    def call_and_pull_back(number: int, how: str, seed: int, weights: Weights | None) -> None:
+        nonlocal intact
+        leaf = trial.batches[number].X.clone().requires_grad_()
+        model.zero_grad(set_to_none=True)
+        # Not a leaf, so that changing it in place is possible, as it is in the plain call.
+        run, output = call(number, how, seed, leaf.clone(), weights)
+        intact = False  # the gradient may run hooks of the student's
+        if output is not None:
+            used = _pull_back(model, run, output, leaf, trial.batches[number], trial.weights)
+            extra_used.extend(name for name in used if name not in extra_used)
+
     # The seeds tell random numbers from memory: the second and the third call share one.
     first, second = seeds
-    for number, batch in enumerate(trial.batches):
+    for number in range(len(trial.batches)):
         for mode in ("train", "eval"):
             model.train(mode == "train")
             call(number, mode, first)
             # Some may have been made only now, in forward.
             if _randomise_extra(model, trial.weights, randomised, generator):
                 intact = False  # they may share memory with the weights
-
-            leaf = batch.X.clone().requires_grad_()
-            model.zero_grad(set_to_none=True)
-            # Not a leaf, so that changing it in place is possible, as it is in the plain call.
-            run, output = call(number, f"{mode} again", second, leaf.clone())
-            intact = False  # the gradient may run hooks of the student's
-            if output is not None:
-                for name in _pull_back(model, run, output, leaf, batch, trial.weights):
-                    if name not in seen.extra_used:
-                        seen.extra_used.append(name)
+            call_and_pull_back(number, f"{mode} again", second, None)
         with torch.no_grad():
             call(number, "no_grad", second)
+    # Weights change, in training: what was kept of an earlier call does not.
+    larger = {name: LARGER * values for name, values in trial.weights.items()}
+    with torch.no_grad():
+        call(1, "eval larger", second, weights=larger)
+    zeroed = {name: values * (values.dim() > 0) for name, values in trial.weights.items()}
+    if any(values.dim() == 0 for values in zeroed.values()):
+        model.train()
+        call_and_pull_back(1, "train at 0", second, zeroed)
+    seen.extra_used = seen.extra_used or extra_used
     if index > 0:
         return
-    if not any(run.problem for run in seen.runs):
-        # Many calls, with inputs that take turns: for what happens only sometimes, or only later.
-        # Some without gradients, as whoever only wants the loss does, in train mode, too.
-        for turn in range(20):
-            for mode in ("train", "eval"):
-                model.train(mode == "train")
-                number = 1 + turn % 2
-                with torch.set_grad_enabled(turn % 4 < 2):
-                    how = "" if torch.is_grad_enabled() else " no_grad"
-                    call(number, f"{mode} turn {turn}{how}", first + turn)
-    model.eval()
-    seen.layer_inputs = _layer_inputs(model, trial)
+    # Many calls, with inputs that take turns: for what happens only sometimes, or only later.
+    # Some without gradients, as whoever only wants the loss does, in train mode, too.
+    # All in one tensor: who knows it again by its identity does not know what is in it.
+    X = trial.batches[1].X.clone()
+    for turn in range(0 if any(run.problem for run in seen.runs) else 20):
+        for mode in ("train", "eval"):
+            model.train(mode == "train")
+            number = 1 + turn % 2
+            with torch.set_grad_enabled(turn % 4 < 2):
+                how = "" if torch.is_grad_enabled() else " no_grad"
+                given = X.copy_(trial.batches[number].X)
+                call(number, f"{mode} turn {turn}{how}", first + turn, given)
+    seen.layer_inputs = _layer_inputs(model, trial, made)
 
 
-def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
+def _layer_inputs(
+    model: nn.Module, trial: Trial, made: dict[str, nn.Parameter]
+) -> dict[str, list[Tensor]]:
     """Call the network once more, in eval mode, and note what each layer is called with.
 
     A layer whose weights are used without calling it, as in `X @ self.layer_1.weight.T`, leaves
@@ -523,14 +661,16 @@ def _layer_inputs(model: nn.Module, trial: Trial) -> dict[str, list[Tensor]]:
             inputs[name].append(given[0].detach().clone())
 
     hooks = [
-        model.get_submodule(name).register_forward_pre_hook(
+        layer.register_forward_pre_hook(
             lambda _, arguments, keywords, name=name: note(name, arguments, keywords),
             with_kwargs=True,
         )
         for name in layers
+        if (layer := find_module(model, name)) is not None
     ]
     given = trial.batches[1].X
-    _call(model, Run(0, "trace"), given.clone(), given, trial)
+    model.eval()
+    _call(model, Run(0, "trace"), given.clone(), given, trial, made)
     for hook in hooks:
         hook.remove()
     return inputs
@@ -562,7 +702,8 @@ def glance(network: Callable[..., nn.Module], challenge: Challenge) -> Run:
     _randomise_extra(model, trial.weights, set(), torch.Generator().manual_seed(seed))
     torch.default_generator.manual_seed(seed)
     given = trial.batches[1].X
-    _call(model, run, given.clone(), given, trial)
+    made = _parameters(model, trial.weights)
+    _call(model, run, given.clone(), given, trial, made)
     return run
 
 
@@ -570,8 +711,9 @@ def observe_wiring(network: Any, challenge: Challenge) -> WiringObservation:  # 
     """Ask a network class a challenge.
 
     Each batch of each trial is fed twice in train mode, twice in eval mode and once without
-    gradients; the second time the upstream gradient is sent back. In the first trial forty more
-    calls follow.
+    gradients; the second time the upstream gradient is sent back. One more call has larger
+    weights, and one, where there are parameters that are single numbers, has these at 0. In the
+    first trial forty more calls follow.
 
     Args:
         network: what the student's name stands for; it should be a class.
@@ -616,9 +758,8 @@ def observe_training(network: Any, challenge: TrainingChallenge) -> TrainingObse
             optimizer = torch.optim.SGD(model.parameters(), lr=challenge.learning_rate)
             X, y = (part.clone() for part in challenge.data)  # the network may change its input
             seen.losses = train_model(model, challenge.epochs, X, y, nn.MSELoss(), optimizer, 0)
-            seen.weights = {
-                name: model.get_parameter(name).detach().clone() for name in challenge.weights
-            }
+            trained = _parameters(model, challenge.weights)
+            seen.weights = {name: each.detach().clone() for name, each in trained.items()}
         except KeyboardInterrupt:
             raise
         except BaseException as error:

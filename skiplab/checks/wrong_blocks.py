@@ -99,7 +99,8 @@ def _shortcut_mistakes(f: Block, name: str) -> list[Misconception]:
         Misconception(
             "branch-times-zero",
             "skip only",
-            "what comes out of the layer is multiplied by 0 before it is added",
+            "what comes out of the layer is multiplied by 0 before it is added"
+            + (", not by self.alpha" if f.rezero else ""),
             PLUS,
             f.of("S + 0 * {}"),
         ),
@@ -619,6 +620,13 @@ def _alpha_mistakes(f: Block, name: str) -> list[Misconception]:
             ),
         ),
         Misconception(
+            "alpha-skipped-at-0",
+            "detached path",
+            "where alpha is 0 it gets no gradient, so it stays 0 for ever",
+            "Does forward ask what alpha is, or put it through a ReLU? The formula does not.",
+            f.having(last=f"if self.alpha == 0:\n    return S\n{f.last}"),
+        ),
+        Misconception(
             "alpha-starts-at-1",
             "alpha starts elsewhere",
             "alpha starts at 1: the block starts as a plain residual block, not as the identity",
@@ -806,7 +814,7 @@ def _blocks_made_wrongly(f: Net, name: str) -> list[Misconception]:
         Misconception(
             "one-block-repeated",
             "one block repeated",
-            "all blocks are one and the same, made once and used again and again",
+            "all blocks share the weights of one, which is made once and used again and again",
             "A list such as [block(width)] * 3 is a list of one block three times. " + INIT,
             right,
             head=init("self.blocks = nn.ModuleList([block(width)] * (depth - 2))"),
@@ -852,6 +860,14 @@ def _blocks_made_wrongly(f: Net, name: str) -> list[Misconception]:
             head=hard_wired + init(f"self.blocks = {BLOCKS.replace('block(', 'ResidualBlock(')}"),
         ),
         Misconception(
+            "plain-block-wired-in",
+            "block of another kind",
+            "it is made of PlainBlock, whatever block it is given",
+            "Look at __init__: it takes the class of the blocks as an argument, block.",
+            right,
+            head=init(f"self.blocks = {BLOCKS.replace('block(', 'PlainBlock(')}"),
+        ),
+        Misconception(
             "linear-layers",
             "block of another kind",
             "it is made of plain layers, not of the block it is given",
@@ -874,6 +890,21 @@ def _blocks_used_wrongly(f: Net) -> list[Misconception]:
     """Blocks skipped, out of order, beside each other, or with more around them than asked for."""
     look = "Each block is given what the one before it gave. Read your loop turn by turn."
     return [
+        Misconception(
+            "list-called",
+            "layer order",
+            "an nn.ModuleList is called, which is a list of layers and no layer itself",
+            "Call what is in it, one after the other. Only an nn.Sequential can be called as a "
+            "whole.",
+            f.around("X = self.blocks(X)"),
+        ),
+        Misconception(
+            "residual-block-in-forward",
+            "block of another kind",
+            "forward does the work of ResidualBlock itself, whatever block it is given",
+            "A block is called as a whole: what it does with its layer is its own affair.",
+            f.around("for block in self.blocks:", "    X = X + self.relu(block.layer(X))"),
+        ),
         Misconception(
             "blocks-unused",
             "layer dropped",
@@ -988,7 +1019,7 @@ def _blocks_used_wrongly(f: Net) -> list[Misconception]:
             "relu-after-each-block",
             "activation doubled",
             "there is a ReLU after each block",
-            "What comes out of a block goes into the next as it is.",
+            "A block is called as a whole, and what comes out of it goes into the next as it is.",
             f.around("for block in self.blocks:", "    X = self.relu(block(X))"),
         ),
         Misconception(

@@ -229,9 +229,10 @@ def general_mistakes(
         Misconception(
             "remembers",
             "state",
-            "the output depends on what the network was fed before, or on random numbers that are "
-            "not PyTorch's",
-            "Look for attributes of self that forward changes: it should only read them.",
+            "the output depends on what the network was fed before, on random numbers that are not "
+            "PyTorch's, or on the time",
+            "Look for attributes of self that forward changes (it should only read them), and for "
+            "random, numpy.random and time.",
             f.having(
                 first=["self.calls = getattr(self, 'calls', 0) + 1", *f.first],
                 last=f.end("({}) * self.calls"),
