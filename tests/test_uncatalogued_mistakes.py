@@ -655,7 +655,7 @@ def test_module_list_that_is_called_is_not_taken_for_a_missing_forward():
     source = source.replace(loop, "        X = self.blocks(X)\n")
     namespace = {}
     exec(f"import torch\nfrom torch import nn\n\n{source}", namespace)
-    with pytest.raises(CheckFailed, match="nn.ModuleList is called") as failed:
+    with pytest.raises(CheckFailed, match=r"nn\.ModuleList is called") as failed:
         check_wiring(namespace["ResidualNet"], "residualnet")
     assert "has no forward" not in str(failed.value)
 
