@@ -648,6 +648,8 @@ class _Look:
         """Say where a wrong value comes from, by what each layer is given."""
         if misused := self._misused():
             return misused
+        if not self.seen.layer_inputs:
+            return "each line of forward."
         used = {name: inputs for name, inputs in self.seen.layer_inputs.items() if inputs}
         unused = [name for name in self.layer_inputs if name not in used]
         right = [

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from skiplab.checks.challenge import (
     GIVEN,
@@ -610,17 +611,27 @@ def _layer_inputs(
     """Call the network once more in eval mode, and note what each layer is called with.
 
     A layer whose weights are used without calling it, as in `X @ self.layer_1.weight.T`, leaves
-    no trace; the list is then empty.
+    no trace; the list is then empty. Within `torch.vmap` a tensor stands for many and holds no
+    numbers of its own: nothing can be told then, and there are no lists at all.
     """
     layers = dict.fromkeys(name.rpartition(".")[0] for name in trial.weights if "." in name)
     inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
 
+    is_telling = True
+
     def note(name: str, arguments: tuple[Any, ...]) -> None:
-        if len(inputs[name]) < 10 and arguments and isinstance(arguments[0], Tensor):
-            inputs[name].append(arguments[0].detach().clone())
+        nonlocal is_telling
+        given = next((each for each in arguments if isinstance(each, Tensor)), None)
+        if given is not None and is_functorch_wrapped_tensor(given):
+            is_telling = False
+        elif given is not None and len(inputs[name]) < 10:
+            inputs[name].append(given.detach().clone())
 
     hooks = [
-        layer.register_forward_pre_hook(lambda _, arguments, name=name: note(name, arguments))
+        layer.register_forward_pre_hook(
+            lambda _, arguments, named, name=name: note(name, (*arguments, *named.values())),
+            with_kwargs=True,
+        )
         for name in layers
         if (layer := find_module(model, name)) is not None
     ]
@@ -629,7 +640,7 @@ def _layer_inputs(
     _call(model, Run(0, "trace"), given.clone(), given, trial, made)
     for hook in hooks:
         hook.remove()
-    return inputs
+    return inputs if is_telling else {}
 
 
 def _seeds(challenge: Challenge) -> tuple[int, int]:
