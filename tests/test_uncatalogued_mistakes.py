@@ -352,6 +352,12 @@ TOLD = {
         "return S + X * (len(X) < 100)",
         "depends on the number of examples: with 5",
     ),
+    "scaled-within-vmap": (
+        "residualblock",
+        "return S + X",
+        "return torch.vmap(lambda x: x + 1.1 * self.relu(self.layer(x)))(S)",
+        r"where each line of forward\.$",
+    ),
     "relu-that-has-no-gradient": (
         "residualblock",
         "self.relu(self.layer(X))",

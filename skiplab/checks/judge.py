@@ -684,6 +684,8 @@ class _Look:
         """Say where a wrong value comes from, by what each layer is given."""
         if misused := self._misused():
             return misused
+        if not self.seen.layer_inputs:
+            return "each line of forward."
         if wrong := self._given_wrong():
             return wrong
         unused = [name for name in self.layer_inputs if not self.seen.layer_inputs.get(name)]

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from skiplab.checks.challenge import (
     GIVEN,
@@ -650,19 +651,25 @@ def _layer_inputs(
     """Call the network once more, in eval mode, and note what each layer is called with.
 
     A layer whose weights are used without calling it, as in `X @ self.layer_1.weight.T`, leaves
-    no trace; the list is then empty.
+    no trace; the list is then empty. Within `torch.vmap` a tensor stands for many and holds no
+    numbers of its own: nothing can be told then, and there are no lists at all.
     """
     layers = dict.fromkeys(name.rpartition(".")[0] for name in trial.weights if "." in name)
     inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
 
-    def note(name: str, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        given = [one for one in (*arguments, *keywords.values()) if isinstance(one, Tensor)]
-        if len(inputs[name]) < 10 and given:
-            inputs[name].append(given[0].detach().clone())
+    is_telling = True
+
+    def note(name: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal is_telling
+        given = next((each for each in arguments if isinstance(each, Tensor)), None)
+        if given is not None and is_functorch_wrapped_tensor(given):
+            is_telling = False
+        elif given is not None and len(inputs[name]) < 10:
+            inputs[name].append(given.detach().clone())
 
     hooks = [
         layer.register_forward_pre_hook(
-            lambda _, arguments, keywords, name=name: note(name, arguments, keywords),
+            lambda _, arguments, named, name=name: note(name, (*arguments, *named.values())),
             with_kwargs=True,
         )
         for name in layers
@@ -673,7 +680,7 @@ def _layer_inputs(
     _call(model, Run(0, "trace"), given.clone(), given, trial, made)
     for hook in hooks:
         hook.remove()
-    return inputs
+    return inputs if is_telling else {}
 
 
 def _seeds(challenge: Challenge) -> tuple[int, int]:
