@@ -1,6 +1,7 @@
 """train_classifiers trains one network per seed as it says, and survives those that explode."""
 
 import math
+import time
 
 import pytest
 import torch
@@ -82,6 +83,66 @@ def test_prints_of_a_network_are_kept_aside(data, capsys):
 
     train_classifiers("loud", lambda: Loud(40, 10), data, seeds=1, epochs=1)
     assert "shape" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def threads():
+    """Set how many threads PyTorch has."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+class Alone(nn.Linear):
+    """Fails where two are at work at once."""
+
+    at_work = 0
+
+    def forward(self, X):
+        Alone.at_work += 1
+        time.sleep(0.01)
+        try:
+            if Alone.at_work > 1:
+                raise RuntimeError("not beside another")
+            return super().forward(X)
+        finally:
+            Alone.at_work -= 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        make_small,
+        lambda: nn.Sequential(nn.Linear(40, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10)),
+        lambda: nn.Sequential(nn.Dropout(), nn.Linear(40, 10)),
+        lambda: Alone(40, 10),
+    ],
+    ids=["plain", "normalised", "random", "alone"],
+)
+def test_many_threads_give_what_one_gives(data, threads, make):
+    found = []
+    for number in (1, 3):
+        threads(number)
+        found.append(train_classifiers("net", make, data, seeds=3, epochs=2))
+        assert torch.get_num_threads() == number
+    one, three = found
+    assert torch.equal(one.losses, three.losses) and torch.equal(one.accuracy, three.accuracy)
+    for mine, others in zip(one.models, three.models, strict=True):
+        assert all(
+            torch.equal(values, others.state_dict()[name])
+            for name, values in mine.state_dict().items()
+        )
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_an_error_of_the_network_is_shown_as_it_is(data, threads, number):
+    class Broken(nn.Linear):
+        def forward(self, X):
+            raise ArithmeticError("of the student's own")
+
+    threads(number)
+    with pytest.raises(ArithmeticError, match="of the student's own"):
+        train_classifiers("broken", lambda: Broken(40, 10), data, seeds=2, epochs=1)
 
 
 def test_the_last_epochs_take_a_tenth_of_the_step(data):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -91,25 +94,18 @@ def train_classifiers(
         arguments.whole_number("slower_after", slower_after)
     arguments.positive_number("learning_rate", learning_rate)
     seeds = arguments.seeds("seeds", seeds)
+    training = _Training(data, epochs, learning_rate, momentum, batch_size, slower_after)
     threads = torch.get_num_threads()
-    losses, models = [], []
     progress = show_progress(range(len(seeds) * epochs), name)
     with torch.random.fork_rng(devices=[]), contextlib.closing(progress):
         try:
             # Networks this small are done before a second thread has started.
             torch.set_num_threads(1)
-            for seed in seeds:
-                torch.default_generator.manual_seed(seed)
-                model = arguments.network("make_network", make_network())
-                optimizer = torch.optim.SGD(model.parameters(), learning_rate, momentum=momentum)
-                schedule = torch.optim.lr_scheduler.MultiStepLR(
-                    optimizer, [] if slower_after is None else [slower_after]
-                )
-                with contextlib.redirect_stdout(io.StringIO()):  # it is called thousands of times
-                    losses.append(
-                        _train(model, data, optimizer, schedule, epochs, batch_size, seed, progress)
-                    )
-                models.append(model)
+            several = min(threads, len(seeds)) > 1
+            side_by_side = several and _side_by_side(
+                training, make_network, seeds, threads, progress
+            )
+            models, losses = side_by_side or _one_by_one(training, make_network, seeds, progress)
         finally:
             torch.set_num_threads(threads)
     measured = [measure(model, data) for model in models]
@@ -122,6 +118,90 @@ def train_classifiers(
         training_error=torch.tensor([wrong_share(model, data.X, data.y) for model in models]),
         models=tuple(models),
     )
+
+
+@dataclass(frozen=True)
+class _Training:
+    """How each network is trained: see `train_classifiers`."""
+
+    data: Digits
+    epochs: int
+    learning_rate: float
+    momentum: float
+    batch_size: int
+    slower_after: int | None
+
+
+Trained = tuple[list[nn.Module], list[torch.Tensor]]
+
+
+def _make(make_network: Callable[[], nn.Module], seed: int) -> nn.Module:
+    torch.default_generator.manual_seed(seed)
+    return arguments.network("make_network", make_network())
+
+
+def _one_by_one(
+    training: _Training,
+    make_network: Callable[[], nn.Module],
+    seeds: Iterable[int],
+    progress: Iterator[int],
+) -> Trained:
+    """Each seed with torch's random state to itself."""
+    models, losses = [], []
+    for seed in seeds:
+        models.append(_make(make_network, seed))
+        with contextlib.redirect_stdout(io.StringIO()):  # it is called thousands of times
+            losses.append(_train(training, models[-1], seed, lambda: next(progress, None)))
+    return models, losses
+
+
+def _side_by_side(
+    training: _Training,
+    make_network: Callable[[], nn.Module],
+    seeds: tuple[int, ...],
+    threads: int,
+    progress: Iterator[int],
+) -> Trained | None:
+    """The same on several cores; None where that does not do: one after the other, then.
+
+    A network may draw random numbers, or fail beside others, when it keeps something in a global
+    variable. Where it fails anyway, its error is better shown by the other way.
+    """
+    models = [_make(make_network, seed) for seed in seeds]
+    before = torch.get_rng_state()
+    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def before_epoch() -> None:
+        told.put(True)
+        if stop.is_set():  # nobody waits for the result any more
+            raise InterruptedError
+
+    def train(model: nn.Module, seed: int) -> torch.Tensor:
+        torch.set_num_threads(1)  # for this thread, and as the default of threads to come
+        try:
+            return _train(training, model, seed, before_epoch)
+        finally:
+            told.put(False)
+
+    pool = ThreadPoolExecutor(min(threads, len(seeds)))
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            results = [pool.submit(train, *job) for job in zip(models, seeds, strict=True)]
+            left = len(seeds)
+            while left:
+                if told.get():
+                    next(progress, None)
+                else:
+                    left -= 1
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+    if any(result.exception() for result in results):
+        return None
+    if not torch.equal(before, torch.get_rng_state()):
+        return None
+    return models, [result.result() for result in results]
 
 
 def measure(model: nn.Module, data: Digits) -> tuple[float, float]:
@@ -179,22 +259,21 @@ def _measuring(model: nn.Module) -> Iterator[None]:
 
 
 def _train(
-    model: nn.Module,
-    data: Digits,
-    optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    progress: Iterator[int],
+    training: _Training, model: nn.Module, seed: int, before_epoch: Callable[[], object]
 ) -> torch.Tensor:
     """Trains one network; the mean loss of every epoch."""
+    data = training.data
+    optimizer = torch.optim.SGD(
+        model.parameters(), training.learning_rate, momentum=training.momentum
+    )
+    slower = [] if training.slower_after is None else [training.slower_after]
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, slower)
     order = torch.Generator().manual_seed(seed)
-    losses = torch.full((epochs,), float("nan"))
-    for epoch in range(epochs):
-        next(progress, None)
+    losses = torch.full((training.epochs,), float("nan"))
+    for epoch in range(training.epochs):
+        before_epoch()
         total = torch.zeros(())
-        for batch in torch.randperm(len(data.X), generator=order).split(batch_size):
+        for batch in torch.randperm(len(data.X), generator=order).split(training.batch_size):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(data.X[batch]), data.y[batch])
             loss.backward()
