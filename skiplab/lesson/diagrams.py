@@ -235,6 +235,11 @@ Boxes = list[tuple[str, str]]
 Column = tuple[str, str, Boxes, Boxes]
 
 
+def _given(formula: str) -> str:
+    """What a formula calls the input: X in code, x in the papers' formulas."""
+    return "X" if "X" in formula else "x"
+
+
 def _draw_columns(
     blocks: list[Column], what: str, path: str | Path | None, shortcut: str = ""
 ) -> None:
@@ -253,10 +258,11 @@ def _draw_columns(
         for number, (formula, caption, inside, after) in enumerate(blocks):
             centre = column * (number + 0.5)
             x = centre - 0.15
+            given = _given(formula)
             axes.text(centre, height - 0.15, formula, ha="center", va="top", fontsize=10.5,
                       fontweight="bold")  # fmt: skip
             axes.text(centre, height - 0.4, caption, ha="center", va="top", fontsize=9, color=GREY)
-            axes.text(x, entry + 0.04, "x", ha="center", va="bottom", fontsize=11, style="italic")
+            axes.text(x, entry + 0.04, given, ha="center", va="bottom", fontsize=11, style="italic")
             space = (branch - add - 0.14 - len(inside) * tall) / (len(inside) + 1)
             above = entry
             for index, (kind, text) in enumerate(inside):
@@ -274,7 +280,7 @@ def _draw_columns(
                 _box(axes, "skip", shortcut, side, middle, HALF["skip"])
             else:
                 _arrow(axes, [*start, *end], SKIP_INK)
-                axes.text(side + 0.08, middle, "x", color=SKIP_INK, va="center",
+                axes.text(side + 0.08, middle, given, color=SKIP_INK, va="center",
                           fontsize=11, style="italic")  # fmt: skip
             _box(axes, "add", "+", x, add, 0.14)
             above = add - 0.14
@@ -285,8 +291,9 @@ def _draw_columns(
                 above = y - tall / 2
             _arrow(axes, [(x, above), (x, exit_)])
         alt = what + " ".join(
-            f"{formula} ({caption}): x passes {', '.join(text for _, text in inside)}, then "
-            f"{f'{shortcut}(x)' if shortcut else 'x'} is added"
+            f"{formula} ({caption}): {_given(formula)} passes "
+            f"{', '.join(text for _, text in inside)}, then "
+            f"{f'{shortcut}({_given(formula)})' if shortcut else _given(formula)} is added"
             f"{''.join(f', then {text}' for _, text in after)}."
             for formula, caption, inside, after in blocks
         )
