@@ -546,7 +546,8 @@ class _Look:
         for run in self.seen.runs:
             right = self.expected[run.trial, run.call].output
             wanted = f"a float32 tensor of shape {tuple(right.shape)}"
-            got = "None" if run.returned == "NoneType" else f"a {run.returned}"
+            vowel = run.returned[:1].lower() in "aeiou"
+            got = "None" if run.returned == "NoneType" else f"a{'n' * vowel} {run.returned}"
             if run.output is not None:
                 kind = str(run.output.dtype).removeprefix("torch.")
                 got = f"a {kind} tensor of shape {tuple(run.output.shape)}"

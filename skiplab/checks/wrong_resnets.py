@@ -302,6 +302,22 @@ def _projection_mistakes(f: PostActivation, name: str) -> list[Misconception]:
             head=instead(conv.replace("stride=stride", "stride=2")),
         ),
         Misconception(
+            "projection-padded",
+            "projection made wrongly",
+            "the projection is padded, so it gives more places than the branch",
+            "A convolution of size 1 looks at no neighbours: what would padding be for? " + INIT,
+            right,
+            head=instead(conv.replace("1, stride", "1, padding=1, stride")),
+        ),
+        Misconception(
+            "identity-not-made",
+            "projection made wrongly",
+            "where the shapes match, self.projection is the class nn.Identity, not a module of it",
+            "A layer is made by calling its class, with parentheses. Look at __init__.",
+            right,
+            head=init(PROJECTION.replace("nn.Identity()", "nn.Identity")),
+        ),
+        Misconception(
             "projection-of-three",
             "projection made wrongly",
             "the projection looks at three places at once; it should project each place on its own",
