@@ -40,7 +40,7 @@ WRONG = {
     ("dalia", "residualblock-wiring"): "ResidualBlock: the ReLU comes after the sum",
     ("emil", "residualnet-wiring"): "ResidualNet: the output goes through a ReLU",
     ("emil", "rezeroblock-wiring"): "ReZeroBlock: alpha is a number, not a parameter",
-    ("farah", "residualnet-wiring"): "ResidualNet: all blocks are one and the same",
+    ("farah", "residualnet-wiring"): "ResidualNet: all blocks share the weights of one",
     ("farah", "rezeroblock-wiring"): "ReZeroBlock: alpha starts at 1",
     ("goran", "residualblock-wiring"): "ResidualBlock: no gradient gets back to the input",
     ("goran", "residualnet-wiring"): "ResidualNet: the blocks are in a plain list",
