@@ -1,8 +1,11 @@
 """A verdict does not depend on which challenge was drawn: many seeds, both sides."""
 
+import copy
+
 import pytest
 import torch
 
+from skiplab.checks.challenge import construct, load_weights
 from skiplab.checks.exercise import all_exercises
 from skiplab.checks.judge import TRAINING_TOLERANCE, close, judge_training, judge_wiring
 from skiplab.checks.observe import observe_training, observe_wiring
@@ -87,6 +90,22 @@ def test_right_answers_pass_for_every_seed(answer):
             seen = observe_wiring(exercise.network(forward), challenge)
             verdict = judge_wiring(exercise, challenge, seen)
             assert verdict.passed, f"seed {seed}: {verdict.message}\n{forward}"
+
+
+def test_numbers_that_nearly_cancel_out_are_not_asked_for():
+    """This seed once drew a network whose output was made of rounding, and failed the right one."""
+    exercise = EXERCISES["normalnet7"]
+    challenge = exercise.draw_challenge(10_000_093)
+    verdict = judge_wiring(exercise, challenge, observe_wiring(exercise.network(), challenge))
+    assert verdict.passed, verdict.message
+    for trial in challenge.trials:
+        network = construct(exercise.network(), trial.arguments).float()
+        load_weights(network, trial.weights)
+        exact = copy.deepcopy(network).double()
+        for batch in trial.batches:
+            with torch.no_grad():
+                result, true = network(batch.X), exact(batch.X.double())
+            assert (result - true).abs().max() <= 2e-6 * true.abs().max()
 
 
 @pytest.mark.parametrize("answer", EXERCISES)

@@ -390,7 +390,7 @@ def test_a_submission_that_kills_its_workers(tmp_path, desk, scheduler, worker):
     said = finish(process, 1)
     lines = [line for line in said.splitlines() if "not graded: " in line]
     assert len(lines) == 1
-    assert re.fullmatch(r" *s003 +not graded: its worker died, \d+ times *", lines[0])
+    assert re.fullmatch(r" *s003[ –]+not graded: its worker died, \d+ times *", lines[0])
     found = outcome(tmp_path)
     assert sorted(found) == [f"s{number:03}" for number in range(8) if number != 3]
     assert all(points == 2 for grades, *_ in found.values() for _, points in grades)

@@ -781,9 +781,9 @@ TOLD_OF_CONVOLUTIONS = {
         {"S = self.projection(X)": "S = X = self.projection(X)"},
         "conv_1 is given something else",
     ),
-    "projection-padded": (
+    "projection-padded-by-two": (
         "projectionblock",
-        {CONV: CONV.replace("stride=stride", "stride=stride, padding=1")},
+        {CONV: CONV.replace("stride=stride", "stride=stride, padding=2")},
         "must match the size.* how a layer is made in __init__",
     ),
     "projection-scaled-inside": (
