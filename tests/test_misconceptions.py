@@ -150,6 +150,7 @@ def _cases(lesson):
             yield f"{exercise.answer}-right-{style}", exercise, None, source
 
 
+@pytest.mark.timeout(1800)  # some five hundred cells, each asked twice
 @pytest.mark.parametrize("lesson", sorted({e.lesson for e in EXERCISES.values()}))
 def test_grade_cells_name_every_mistake(lesson, tmp_path):
     """One assignment holds the lesson's own grade cell once for each wrong and right answer."""
