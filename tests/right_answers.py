@@ -601,39 +601,28 @@ RELUS = {
     "masked-fill": "(lambda Z: Z.masked_fill(Z < 0, 0))({})",
     "minus-negative": "(lambda Z: Z - Z.clamp(max=0))({})",
     "set-to-zero": "zeroed({})",
-    "own-autograd-function": "Positive.apply({})",
+    "own-autograd-function": "OwnReLU.apply({})",
     "own-module": "Masked()({})",
     "scripted": "scripted({})",
     "traced": "traced({})",
     "prelu-of-zero": "F.prelu({}, torch.zeros(1))",
     "larger-of-two": "torch.max({}, torch.tensor(0.0))",
 }
-HELPERS = ("zeroed", "Positive", "Masked", "scripted", "traced")
+HELPERS = ("zeroed", "OwnReLU", "Masked", "scripted", "traced")
 ZEROED = """def zeroed(X):
     X = X.clone()
     X[X < 0] = 0
     return X
 
 
-class Positive(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, X):
-        ctx.save_for_backward(X)
-        return X.clamp(min=0)
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (X,) = ctx.saved_tensors
-        return gradient * (X > 0)
-
-
-class Masked(nn.Module):
+"""
+MASKED = """class Masked(nn.Module):
     def forward(self, X):
         return X * (X > 0)
 
 
-scripted = torch.jit.CompilationUnit("def f(X):\\n    return torch.relu(X)\\n").f
-traced = torch.jit.trace(torch.relu, torch.ones(2, 3))
+"""
+TRACED = """traced = torch.jit.trace(torch.relu, torch.ones(2, 3))
 
 
 """
@@ -755,7 +744,7 @@ def _resnets(exercise):
             end = f"return {summed('S + X', way)}" if part == "relu" else last
             before = NORMALISE if "by-hand" in style else ""
             if any(f"{name}(" in way or f"{name}." in way for name in HELPERS):
-                before = ZEROED
+                before = ZEROED + OWN_RELU + MASKED + SCRIPTED + TRACED
             add(f"{part}-{style}", [*lines, end], before=before)
     for style, around in AROUND.items():
         add(style, [first, *around.replace("{}", steps[0]).splitlines(), steps[1], last])

@@ -318,21 +318,25 @@ def _results(
 
 
 def _is_well_conditioned(
-    network: nn.Module, batch: Batch, training: bool, weights: Weights, buffers: Weights
+    network: nn.Module,
+    exact: nn.Module,
+    batch: Batch,
+    training: bool,
+    weights: Weights,
+    buffers: Weights,
 ) -> bool:
     """Whether rounding does so little to the reference that it decides nothing.
 
     A normalisation divides by what it is given. Where that is nearly nothing, and where large
     numbers nearly cancel out, two correct networks that round differently may differ as much as a
     right one and a wrong one. With normalisations the same is asked of the kinks; without them,
-    examples that are close to one have been left out.
+    examples that are close to one have been left out. `exact` is the same network in float64.
     """
-    exact = copy.deepcopy(network).double()
     values, results = _results(network, batch, training, weights, buffers)
     true_values, true_results = _results(exact, batch, training, weights, buffers)
-    for value, true in zip(values, true_values, strict=True) if buffers else []:
+    for value, true in zip(values, true_values, strict=True):
         margin = true.abs().min()
-        if margin < max(
+        if buffers and margin < max(
             BATCH_KINK_MARGIN * true.std(), TIMES_ROUNDING * (value - true).abs().max()
         ):
             return False
@@ -366,6 +370,7 @@ def draw_trial(
         RuntimeError: no such trial was found; the reference can then not be tested this way.
     """
     network = construct(reference, size.arguments).float()
+    exact = copy.deepcopy(network).double()
     lengths = [size.examples, *([size.examples, MANY] if thorough else [])]
     for _ in range(500):
         # Of either sign, and surely so: a factor inside a ReLU shows if it is negative only.
@@ -389,7 +394,7 @@ def draw_trial(
         drawn = map(Batch, X.split(lengths), upstream.split(lengths))
         batches = (Batch(X[:1], upstream[:1]), *drawn)
         if all(
-            _is_well_conditioned(network, batch, training, weights, buffers)
+            _is_well_conditioned(network, exact, batch, training, weights, buffers)
             for batch in batches
             for training in ((True, False) if buffers else (False,))
         ):

@@ -399,10 +399,9 @@ def _of_another_type(
         raise
     except BaseException:
         pass  # a layer of one type refuses numbers of another
-    names = [str(kind).removeprefix("torch.") for kind in (*kinds.values(), usual)]
     return [
-        f"{name} holds {kind} numbers, not {names[-1]}"
-        for name, kind in zip(kinds, names, strict=False)
+        f"{name} holds {kind} numbers, not {usual}".replace("torch.", "")
+        for name, kind in kinds.items()
     ]
 
 

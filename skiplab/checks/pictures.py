@@ -13,8 +13,9 @@ from typing import Any
 
 from skiplab.checks.exercise import Exercise
 from skiplab.checks.observe import TracingObservation, observe_tracing
+from skiplab.lesson.operations import KINDS
 from skiplab.lesson.progress import in_notebook
-from skiplab.lesson.tracing import KINDS, Edge, Node, Wiring
+from skiplab.lesson.tracing import Edge, Node, Wiring
 from skiplab.lesson.wiring import compare_wirings, difference_output, draw_difference
 
 MOST_NODES, MOST_EDGES = 150, 300

@@ -127,16 +127,21 @@ def _look_at_mistakes(lesson: str) -> None:
     Raises:
         CourseError: There is one; the message says which, where and why.
     """
-    for exercise in all_exercises().values():
-        for one in exercise.misconceptions if exercise.lesson == lesson else ():
-            for forward in (one.forward, *one.same):
-                try:
-                    ast.parse(exercise.source(forward, one.after, one.head))
-                except SyntaxError as error:
-                    raise CourseError(
-                        f"{exercise.answer}: the misconception {one.name} is not Python: "
-                        f"{error.msg}, in {(error.text or '').strip()!r}"
-                    ) from error
+    texts = (
+        (exercise.answer, one.name, exercise.source(forward, one.after, one.head))
+        for exercise in all_exercises().values()
+        if exercise.lesson == lesson
+        for one in exercise.misconceptions
+        for forward in (one.forward, *one.same)
+    )
+    for answer, name, text in texts:
+        try:
+            ast.parse(text)
+        except SyntaxError as error:
+            raise CourseError(
+                f"{answer}: the misconception {name} is not Python: "
+                f"{error.msg}, in {(error.text or '').strip()!r}"
+            ) from error
 
 
 def _execute(path: Path, source: Path, cell_seconds: int, tell: Callable[[str], None]) -> str:

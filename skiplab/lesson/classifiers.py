@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -16,6 +14,7 @@ from torch import nn
 from skiplab.lesson import arguments
 from skiplab.lesson.data import Digits
 from skiplab.lesson.progress import show_progress
+from skiplab.lesson.threads import run_side_by_side
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,19 +94,11 @@ def train_classifiers(
     arguments.positive_number("learning_rate", learning_rate)
     seeds = arguments.seeds("seeds", seeds)
     training = _Training(data, epochs, learning_rate, momentum, batch_size, slower_after)
-    threads = torch.get_num_threads()
     progress = show_progress(range(len(seeds) * epochs), name)
     with torch.random.fork_rng(devices=[]), contextlib.closing(progress):
-        try:
-            # Networks this small are done before a second thread has started.
-            torch.set_num_threads(1)
-            several = min(threads, len(seeds)) > 1
-            side_by_side = several and _side_by_side(
-                training, make_network, seeds, threads, progress
-            )
-            models, losses = side_by_side or _one_by_one(training, make_network, seeds, progress)
-        finally:
-            torch.set_num_threads(threads)
+        several = min(torch.get_num_threads(), len(seeds)) > 1
+        together = _side_by_side(training, make_network, seeds, progress) if several else None
+        models, losses = together or _one_by_one(training, make_network, seeds, progress)
     measured = [measure(model, data) for model in models]
     return ClassifierRuns(
         name=name,
@@ -148,10 +139,15 @@ def _one_by_one(
 ) -> Trained:
     """Each seed with torch's random state to itself."""
     models, losses = [], []
-    for seed in seeds:
-        models.append(_make(make_network, seed))
-        with contextlib.redirect_stdout(io.StringIO()):  # it is called thousands of times
-            losses.append(_train(training, models[-1], seed, lambda: next(progress, None)))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)  # networks this small are done before a second thread has started
+        for seed in seeds:
+            models.append(_make(make_network, seed))
+            with contextlib.redirect_stdout(io.StringIO()):  # it is called thousands of times
+                losses.append(_train(training, models[-1], seed, lambda: next(progress, None)))
+    finally:
+        torch.set_num_threads(threads)
     return models, losses
 
 
@@ -159,7 +155,6 @@ def _side_by_side(
     training: _Training,
     make_network: Callable[[], nn.Module],
     seeds: tuple[int, ...],
-    threads: int,
     progress: Iterator[int],
 ) -> Trained | None:
     """The same on several cores; None where that does not do: one after the other, then.
@@ -169,39 +164,12 @@ def _side_by_side(
     """
     models = [_make(make_network, seed) for seed in seeds]
     before = torch.get_rng_state()
-    told: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    stop = threading.Event()
-
-    def before_epoch() -> None:
-        told.put(True)
-        if stop.is_set():  # nobody waits for the result any more
-            raise InterruptedError
-
-    def train(model: nn.Module, seed: int) -> torch.Tensor:
-        torch.set_num_threads(1)  # for this thread, and as the default of threads to come
-        try:
-            return _train(training, model, seed, before_epoch)
-        finally:
-            told.put(False)
-
-    pool = ThreadPoolExecutor(min(threads, len(seeds)))
+    jobs = [partial(_train, training, *job) for job in zip(models, seeds, strict=True)]
     with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            results = [pool.submit(train, *job) for job in zip(models, seeds, strict=True)]
-            left = len(seeds)
-            while left:
-                if told.get():
-                    next(progress, None)
-                else:
-                    left -= 1
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-    if any(result.exception() for result in results):
+        losses = run_side_by_side(jobs, progress)
+    if losses is None or not torch.equal(before, torch.get_rng_state()):
         return None
-    if not torch.equal(before, torch.get_rng_state()):
-        return None
-    return models, [result.result() for result in results]
+    return models, losses
 
 
 def measure(model: nn.Module, data: Digits) -> tuple[float, float]:

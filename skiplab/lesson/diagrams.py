@@ -6,11 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 
 from skiplab.lesson import arguments
-from skiplab.lesson.figures import GREY, INK, WIDTH, figure, show
+from skiplab.lesson.figures import GREY, INK, WIDTH, figure, page, show
 
 FILLS = {"layer": "#d6e6f4", "relu": "#fde3c4", "skip": "#d9efdc", "norm": "#eadcf2"}
 SKIP_INK = "#00623f"
@@ -67,7 +66,7 @@ def draw_network(
         title = "A plain chain: X through each layer and its ReLU"
     height = 1.15 + ROW * two_rows + 0.7 * bool(skip)
     with figure(height) as fig:
-        axes = _page(fig)
+        axes = page(fig)
         axes.text(0.1, height - 0.08, title, va="top", fontsize=10.5, fontweight="bold")
         top = height - 0.75
         # The second row starts one step to the right, so that the skip can pass it.
@@ -180,7 +179,7 @@ def draw_resnet(path: str | Path | None = None) -> None:
     title = "ResNet: a convolution, three stages of n blocks each, the mean over the length, last"
     sizes = [size for *_, size in chain if size]
     with figure(1.15) as fig:
-        axes = _page(fig)
+        axes = page(fig)
         axes.text(0.1, 1.07, title, va="top", fontsize=10.5, fontweight="bold")
         left = 0.15
         for kind, text, half, size in chain:
@@ -213,7 +212,7 @@ def draw_residual_net(path: str | Path | None = None) -> None:
     ]  # fmt: skip
     title = "A network of blocks: first, ReLU, depth − 2 blocks one after the other, last"
     with figure(1.15) as fig:
-        axes = _page(fig)
+        axes = page(fig)
         axes.text(0.1, 1.07, title, va="top", fontsize=10.5, fontweight="bold")
         x, places = LEFT, []
         for kind, text in chain:
@@ -254,7 +253,7 @@ def _draw_columns(
     width = column * len(blocks)
     entry, branch, add, exit_ = 3.1 + higher, 2.9 + higher, 1.0, 0.12
     with figure(height, width) as fig:
-        axes = _page(fig)
+        axes = page(fig)
         for number, (formula, caption, inside, after) in enumerate(blocks):
             centre = column * (number + 0.5)
             x = centre - 0.15
@@ -300,15 +299,6 @@ def _draw_columns(
         show(fig, alt, path)
     for formula, caption, _, _ in blocks:
         print(f"{formula}: {caption}")
-
-
-def _page(fig: Figure) -> Axes:
-    """Axes that fill the figure, without ticks or frame; one unit is one inch."""
-    fig.set_layout_engine("none")  # everything here has its place
-    axes = fig.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, fig.get_figwidth()), ylim=(0, fig.get_figheight()))
-    axes.axis("off")
-    return axes
 
 
 def _box(axes: Axes, kind: str, text: str, x: float, y: float, half: float) -> None:

@@ -171,6 +171,22 @@ def figure(height: float, width: float = WIDTH) -> Iterator[Figure]:
             yield Figure(**size)
 
 
+def page(figure: Figure) -> Axes:
+    """Makes axes that fill a figure, without ticks or frame, for what has its own places.
+
+    Args:
+        figure: The figure.
+
+    Returns:
+        The axes; one unit is one inch.
+    """
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, figure.get_figwidth()), ylim=(0, figure.get_figheight()))
+    axes.axis("off")
+    return axes
+
+
 def show(figure: Figure, alt: str, path: str | Path | None = None) -> None:
     """Shows a finished figure once, with its alternative text.
 

@@ -111,9 +111,6 @@ def plot_seed_losses(
     medians = {name: _median(values) for name, values in final.items()}
     finding = _compare(f"Median loss after {_count(epochs, 'epoch')}", "ends lower than", final)
     rows = _seed_rows("final loss", final)
-    in_words = _sentences(rows, baseline)
-    if baseline is not None:
-        rows.append((baseline[0], number(baseline[1]), "", ""))
 
     chosen = styles(losses)
     with figure(3.4) as fig:
@@ -138,9 +135,9 @@ def plot_seed_losses(
         headline(fig, finding)
         label_ends(axes, medians, chosen)
         show(fig, "Line plot of loss against epoch: the median over seeds per network, "
-             f"and a band from the lowest to the highest. {finding}. {in_words}",
+             f"and a band from the lowest to the highest. {finding}. {_sentences(rows, baseline)}",
              path)  # fmt: skip
-    _tell(finding, rows)
+    _tell(finding, rows, baseline)
 
 
 def plot_layer_gradients(
@@ -281,9 +278,6 @@ def plot_strip(
     else:
         findings = [_compare(f"Median {xlabel}", "lower than", values, f"{label}: ")]
     rows = _seed_rows(xlabel, values)
-    in_words = _sentences(rows, baseline)
-    if baseline is not None:
-        rows.append((baseline[0], number(baseline[1]), "", ""))
 
     chosen = styles(values)
     top = len(values) - 1
@@ -332,8 +326,8 @@ def plot_strip(
         axes.set_xlabel(f"{xlabel} (one mark per seed; bar: median)")
         headline(fig, "\n".join(findings))
         show(fig, f"Strip plot of {xlabel}, one mark per seed and network. "
-             f"{'. '.join(findings)}. {in_words}", path)  # fmt: skip
-    _tell("\n".join(findings), rows)
+             f"{'. '.join(findings)}. {_sentences(rows, baseline)}", path)  # fmt: skip
+    _tell("\n".join(findings), rows, baseline)
 
 
 def plot_activations(depth: int = 7, path: str | Path | None = None) -> None:
@@ -532,8 +526,13 @@ def _epoch_axes(axes: Axes, epochs: int, losses: list[torch.Tensor]) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _tell(finding: str, rows: list[tuple[str, ...]]) -> None:
-    """Prints the finding and the numbers behind it."""
+def _tell(
+    finding: str, rows: list[tuple[str, ...]], baseline: tuple[str, float] | None = None
+) -> None:
+    """Prints the finding and the numbers behind it, with the baseline as the last of them."""
+    if baseline is not None:
+        empty = [""] * (len(rows[0]) - 2)
+        rows = [*rows, (baseline[0], number(baseline[1]), *empty)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     print(finding)
     for row in rows:
@@ -625,9 +624,6 @@ def plot_over(
         rows.append(
             (str(place), *[number(m[place]) if place in m else "" for m in medians.values()])
         )
-    in_words = _sentences(rows, baseline)
-    if baseline is not None:
-        rows.append((baseline[0], number(baseline[1]), *[""] * (len(values) - 1)))
 
     chosen = styles(values)
     with figure(3.4) as fig:
@@ -669,8 +665,8 @@ def plot_over(
         if len(values) > 1:
             fig.legend(loc="outside lower center", ncols=min(4, len(values)))
         show(fig, f"Plot of {ylabel} over {xlabel}: medians over seeds, and bars from the lowest "
-             f"to the highest. {finding}. {in_words}", path)  # fmt: skip
-    _tell(finding, rows)
+             f"to the highest. {finding}. {_sentences(rows, baseline)}", path)  # fmt: skip
+    _tell(finding, rows, baseline)
 
 
 def plot_signals(

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from skiplab.lesson import arguments, operations
-from skiplab.lesson.operations import KINDS as KINDS
 from skiplab.lesson.unchanged import lazy_parts, unchanged
 
 MOST_OPERATIONS, MOST_CALLS = 2_000, 50_000
@@ -36,7 +35,7 @@ class Node:
 
     Attributes:
         name: the only one of its name; the same in two networks where it does the same.
-        kind: one of `KINDS`; a "value" is a tensor from elsewhere.
+        kind: one of `operations.KINDS`; a "value" is a tensor from elsewhere.
         label: what to write on it.
         scope: the part of the network it belongs to, as in "blocks.3"; "" for none.
     """

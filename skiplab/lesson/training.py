@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -17,6 +15,7 @@ from skiplab.lesson import arguments
 from skiplab.lesson.data import make_data
 from skiplab.lesson.diagnostics import dead_outputs, device_of, layer_gradients
 from skiplab.lesson.progress import print_line, show_progress
+from skiplab.lesson.threads import run_side_by_side
 
 Network = Callable[..., nn.Module]
 
@@ -239,37 +238,14 @@ def _train_together(
     for seed in seeds:
         with _seeded(seed, experiment.device):
             models.append(experiment.model())
-    finished: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    stop = threading.Event()
 
-    def train(model: nn.Module, seed: int) -> Result:
-        torch.set_num_threads(1)  # for this thread, and as the default of threads to come
+    def train(model: nn.Module, seed: int, after_step: Callable[[], None]) -> Result:
+        X, y = experiment.data(seed)
+        gradients = layer_gradients(model, X, y, nn.MSELoss())
+        return *_train(experiment, model, X, y, after_step), gradients
 
-        def after_step() -> None:
-            finished.put(True)
-            if stop.is_set():  # nobody waits for the result any more
-                raise InterruptedError
-
-        try:
-            X, y = experiment.data(seed)
-            gradients = layer_gradients(model, X, y, nn.MSELoss())
-            return *_train(experiment, model, X, y, after_step), gradients
-        except BaseException:
-            finished.put(False)
-            raise
-
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(min(threads, len(seeds)))
-    try:
-        results = [pool.submit(train, *job) for job in zip(models, seeds, strict=True)]
-        for _ in progress:
-            if not finished.get():
-                return None
-        return [result.result() for result in results]
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
+    jobs = [partial(train, *job) for job in zip(models, seeds, strict=True)]
+    return run_side_by_side(jobs, progress)
 
 
 def _train_alone(experiment: _Experiment, seed: int, progress: Iterator[int]) -> Result:

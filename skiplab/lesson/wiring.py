@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 from torch import nn
 
-from skiplab.lesson.figures import GREY, INK, PALE, WIDTH, as_output, figure, halo, show
+from skiplab.lesson.figures import GREY, INK, PALE, WIDTH, as_output, figure, halo, page, show
 from skiplab.lesson.tracing import Edge, Node, TracingError, Wiring, part_of, trace_wiring
 
 FILLS = {
@@ -33,7 +33,7 @@ FILLS = {
 }
 WRONG = "#b3261e"  # and a line and a sign of its own, for those who do not see the colour
 SIGN = "✗"
-ROW, TALL, GAP, RAIL = 0.42, 0.27, 0.3, 0.22  # inches
+ROW, TALL, RAIL = 0.42, 0.27, 0.22  # inches
 SIDE = 0.05  # what goes out of a side is that much below what comes in there, inches
 NAMED = ("input", "layer", "norm", "output")  # of these a name says which they are
 MOST_NODES, MOST_ROWS, MOST_WIDE, MOST_LABEL = 150, 60, 13, 26
@@ -310,7 +310,7 @@ def _drawn(panels: list[_Panel], what: str) -> Iterator[tuple[Figure, str]]:
     least = WIDTH / 2 if len(panels) > 1 else 3.6
     widths = [max(least, layout.width + 0.2) for layout in layouts]
     remarks = [
-        [(line, wrong) for text, wrong in _remarks(panel) for line in _lines([text], width - 0.3)]
+        [(line, wrong) for text, wrong in _remarks(panel) for line in _lines(text, width - 0.3)]
         for panel, width in zip(panels, widths, strict=True)
     ]
     height = 0.55 + rows * ROW + 0.1 + 0.2 * max(map(len, remarks))
@@ -321,7 +321,7 @@ def _drawn(panels: list[_Panel], what: str) -> Iterator[tuple[Figure, str]]:
         matplotlib.rc_context({"text.parse_math": False}),  # a name is no formula
     ):
         warnings.filterwarnings("ignore", "Glyph .* missing from")
-        axes = _page(fig)
+        axes = page(fig)
         left = 0.12
         for panel, layout, width, said in zip(panels, layouts, widths, remarks, strict=True):
             _draw_panel(axes, panel, layout, left, height, said, width - 0.3)
@@ -329,9 +329,9 @@ def _drawn(panels: list[_Panel], what: str) -> Iterator[tuple[Figure, str]]:
         yield fig, alt
 
 
-def _lines(texts: list[str], width: float) -> list[str]:
-    """Texts of small print in lines of so many inches."""
-    return [line for text in texts for line in textwrap.wrap(text, int(width / 0.062))]
+def _lines(text: str, width: float) -> list[str]:
+    """Small print in lines of so many inches."""
+    return textwrap.wrap(text, int(width / 0.062))
 
 
 def _remarks(panel: _Panel) -> list[tuple[str, bool]]:
@@ -605,7 +605,7 @@ def _draw_panel(
         left, height - 0.12, _title(panel.title, width), va="top", fontsize=10.5, fontweight="bold"
     )
     if panel.wiring is None:
-        said = "\n".join(_lines([panel.sentence], width))
+        said = "\n".join(_lines(panel.sentence, width))
         axes.text(left, height - 0.5, said, va="top", fontsize=8.5, linespacing=1.4)
         return
     for edge in layout.wiring.edges:
@@ -672,15 +672,6 @@ def _draw_node(axes: Axes, node: Node, x: float, y: float, half: float, panel: _
         )
     )
     axes.text(x, y, text, fontsize=8, color=GREY if has_none else INK, **centre)
-
-
-def _page(fig: Figure) -> Axes:
-    """Axes that fill the figure, without ticks or frame; one unit is one inch."""
-    fig.set_layout_engine("none")
-    axes = fig.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, fig.get_figwidth()), ylim=(0, fig.get_figheight()))
-    axes.axis("off")
-    return axes
 
 
 def _line(axes: Axes, points: list[tuple[float, float]], color: str, style: object) -> None:
