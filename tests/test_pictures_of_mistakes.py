@@ -17,6 +17,7 @@ from nbgrader.api import Gradebook
 from skiplab.checks.exercise import all_exercises
 from skiplab.checks.observe import TracingObservation, observe_tracing
 from skiplab.checks.pictures import MOST_NODES, as_output, find_pair
+from skiplab.course.build import join_words
 from skiplab.course.directory import open_course
 from skiplab.course.sample import answers, fill_in
 from skiplab.lesson.tracing import Edge, Node, Wiring
@@ -78,12 +79,13 @@ def filled(course, source):
 
 def picture(cell):
     """The alternative text of the picture in a cell, and what comes before it."""
-    kinds = [output.output_type for output in cell.outputs]
-    shown = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+    outputs = join_words(cell.outputs)
+    kinds = [output.output_type for output in outputs]
+    shown = [output for output in outputs if "image/png" in output.get("data", {})]
     assert len(shown) <= 1
     if not shown:
         return "", kinds
-    return shown[0].metadata["image/png"]["alt"], kinds[: cell.outputs.index(shown[0])]
+    return shown[0].metadata["image/png"]["alt"], kinds[: outputs.index(shown[0])]
 
 
 class Images(HTMLParser):

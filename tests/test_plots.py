@@ -13,10 +13,12 @@ import matplotlib
 import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
+from nbformat.v4 import output_from_msg
 from PIL import Image
 
 import skiplab
 from skiplab import SeedRuns
+from skiplab.course.build import join_words
 from skiplab.lesson.figures import KNOWN, OTHERS, number, power, styles
 
 NAMES = ("NormalNet3", "NormalNet7", "SkipNet3", "SkipNet7")
@@ -279,12 +281,12 @@ def kernel():
 
 
 def execute(kernel, code):
-    """Run code in a notebook's kernel; the outputs."""
+    """Run code in a notebook's kernel; the outputs, as a notebook keeps them."""
     messages = []
     reply = kernel.execute_interactive(code, output_hook=messages.append, timeout=120)
     assert reply["content"]["status"] == "ok", reply["content"]
     kept = ("stream", "display_data", "execute_result", "error", "update_display_data")
-    return [(m["msg_type"], m["content"]) for m in messages if m["msg_type"] in kept]
+    return join_words([output_from_msg(m) for m in messages if m["msg_type"] in kept])
 
 
 @pytest.mark.parametrize(
@@ -302,9 +304,9 @@ skiplab.draw_network(7, "long")
 skiplab.draw_blocks()
 """
     outputs = execute(kernel, code)
-    assert {kind for kind, _ in outputs} == {"stream", "display_data"}
-    assert all(content["name"] == "stdout" for kind, content in outputs if kind == "stream")
-    images = [content for kind, content in outputs if kind == "display_data"]
+    assert {one.output_type for one in outputs} == {"stream", "display_data"}
+    assert all(one.name == "stdout" for one in outputs if one.output_type == "stream")
+    images = [one for one in outputs if one.output_type == "display_data"]
     assert len(images) == 4
     for content in images:
         data, metadata = content["data"], content["metadata"]["image/png"]
@@ -320,10 +322,8 @@ skiplab.draw_blocks()
         assert len(data["image/png"]) < 150_000
     assert "NormalNet3 0.2, NormalNet7 0.29" in images[0]["metadata"]["image/png"]["alt"]
     assert execute(kernel, code) == outputs
-    assert (
-        execute(kernel, "import matplotlib.pyplot as p; print(p.get_fignums())")[0][1]["text"]
-        == "[]\n"
-    )
+    [shown] = execute(kernel, "import matplotlib.pyplot as p; print(p.get_fignums())")
+    assert shown.text == "[]\n"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 from skiplab import show_progress
+from skiplab.course.build import join_words
 
 LOOP = """
 import time
@@ -85,7 +86,7 @@ def execute(code):
     book.cells = [nbformat.v4.new_code_cell(code)]
     client = Watched(book, kernel_name="python3", timeout=60)
     client.execute()
-    return book.cells[0].outputs, client.__dict__.get("shown", [])
+    return join_words(book.cells[0].outputs), client.__dict__.get("shown", [])
 
 
 def in_notebook(seconds):

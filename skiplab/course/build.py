@@ -16,6 +16,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from nbformat.v4 import new_output
 from nbgrader.converters import GenerateAssignment, GenerateSolution
 from nbgrader.preprocessors import ClearMarkScheme, ClearOutput, IncludeHeaderFooter, LockCells
 from rich.console import Console
@@ -202,7 +203,7 @@ def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int) -> str
         return f"{error.ename}: {(error.evalue.splitlines() or [''])[0]}"
     except DeadKernelError:
         return "the kernel died"
-    _join_words(cell)
+    cell.outputs = join_words(cell.outputs)
     for output in cell.outputs:
         if output.output_type == "error":  # where the cell's tags allow it
             return f"{output.ename}: {output.evalue}"
@@ -211,19 +212,25 @@ def _execute_cell(client: NotebookClient, cell: NotebookNode, index: int) -> str
     return None
 
 
-def _join_words(cell: NotebookNode) -> None:
+def join_words(outputs: list[NotebookNode]) -> list[NotebookNode]:
     """Make one output of words that follow each other: in how many parts they arrive is chance.
 
     nbclient's own way, `coalesce_streams`, takes the words below a figure up to those above it.
+
+    Args:
+        outputs: Those of a cell, in order. They are left as they are.
+
+    Returns:
+        Them, with no two of words to the same stream next to each other.
     """
     joined: list[NotebookNode] = []
-    for output in cell.outputs:
+    for output in outputs:
         before = joined[-1] if joined else None
         if before and output.output_type == "stream" and before.get("name") == output.name:
-            before.text += output.text
+            joined[-1] = new_output("stream", name=output.name, text=before.text + output.text)
         else:
             joined.append(output)
-    cell.outputs = joined
+    return joined
 
 
 def _put(made: Path, target: Path, made_from: str) -> None:
