@@ -308,8 +308,8 @@ skiplab.draw_blocks()
     assert all(one.name == "stdout" for one in outputs if one.output_type == "stream")
     images = [one for one in outputs if one.output_type == "display_data"]
     assert len(images) == 4
-    for content in images:
-        data, metadata = content["data"], content["metadata"]["image/png"]
+    for image in images:
+        data, metadata = image.data, image.metadata["image/png"]
         alt, width = metadata["alt"], metadata["width"]
         assert len(alt) > 60 and data["text/plain"] == alt
         # JupyterLab shows the HTML, and takes no alternative text from the metadata.
@@ -320,7 +320,7 @@ skiplab.draw_blocks()
         picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
         assert picture.format == "PNG" and picture.width == 2 * width == 1520
         assert len(data["image/png"]) < 150_000
-    assert "NormalNet3 0.2, NormalNet7 0.29" in images[0]["metadata"]["image/png"]["alt"]
+    assert "NormalNet3 0.2, NormalNet7 0.29" in images[0].metadata["image/png"]["alt"]
     assert execute(kernel, code) == outputs
     [shown] = execute(kernel, "import matplotlib.pyplot as p; print(p.get_fignums())")
     assert shown.text == "[]\n"

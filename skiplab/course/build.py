@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 
 import nbformat
@@ -224,12 +225,11 @@ def join_words(outputs: list[NotebookNode]) -> list[NotebookNode]:
         Them, with no two of words to the same stream next to each other.
     """
     joined: list[NotebookNode] = []
-    for output in outputs:
-        before = joined[-1] if joined else None
-        if before and output.output_type == "stream" and before.get("name") == output.name:
-            joined[-1] = new_output("stream", name=output.name, text=before.text + output.text)
+    for (kind, name), group in groupby(outputs, lambda one: (one.output_type, one.get("name"))):
+        if kind == "stream":
+            joined.append(new_output(kind, name=name, text="".join(one.text for one in group)))
         else:
-            joined.append(output)
+            joined.extend(group)
     return joined
 
 
